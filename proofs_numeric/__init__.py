@@ -1,0 +1,1 @@
+"""The catalogue: one module a theorem, each reading like the paper."""

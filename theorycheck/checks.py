@@ -1,0 +1,86 @@
+"""Argument checks shared by the public functions: one clear sentence, or nothing."""
+
+from __future__ import annotations
+
+import math
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+
+
+def integer(name: str, value: Any, least: int) -> int:
+    """`value` as an int; TypeError unless integral, ValueError below `least`."""
+    if isinstance(value, bool) or not isinstance(value, Integral):
+        raise TypeError(f"{name} must be an integer of at least {least}, got {value!r}")
+    if value < least:
+        raise ValueError(f"{name} must be at least {least}, got {value}")
+    return int(value)
+
+
+def choices(value: Any) -> float:
+    """The number K of proposals as a float: an integer of at least 1, or `math.inf`."""
+    if isinstance(value, bool) or not isinstance(value, Real):
+        raise TypeError(f"choices must be an integer of at least 1 or math.inf, got {value!r}")
+    if not value >= 1 or (value != math.inf and value != int(value)):
+        raise ValueError(f"choices must be an integer of at least 1 or math.inf, got {value}")
+    return float(value)
+
+
+def synthetic_weight(value: Any) -> float:
+    """The weight λ of synthetic against real data: a number in [0, ∞]."""
+    if isinstance(value, bool) or not isinstance(value, Real):
+        raise TypeError(f"synthetic_weight must be a number in [0, inf], got {value!r}")
+    if not value >= 0:
+        raise ValueError(f"synthetic_weight must be in [0, inf], got {value}")
+    return float(value)
+
+
+def vector(name: str, value: Any) -> np.ndarray:
+    """`value` as a non-empty, finite, one-dimensional float array."""
+    try:
+        array = np.asarray(value, dtype=float)
+    except (TypeError, ValueError) as error:
+        raise TypeError(f"{name} must be a one-dimensional array of numbers, got {value!r}") from error
+    if array.ndim != 1 or array.size == 0:
+        raise ValueError(f"{name} must be a non-empty one-dimensional array, got shape {array.shape}")
+    bad = np.flatnonzero(~np.isfinite(array))
+    if bad.size:
+        raise ValueError(f"{name} must be finite, got {array[bad[0]]} at index {bad[0]}")
+    return array
+
+
+def probabilities(name: str, value: Any) -> np.ndarray:
+    """A probability vector, renormalised; |Σp − 1| up to 1e−9 is accepted."""
+    array = vector(name, value)
+    if (array < 0).any():
+        index = int(np.argmin(array))
+        raise ValueError(f"{name} must not be negative, got {array[index]} at index {index}")
+    total = float(array.sum())
+    if abs(total - 1.0) > 1e-9:
+        raise ValueError(f"{name} must sum to 1 within 1e-9, got a sum of {total!r}")
+    return array / total
+
+
+def rewards(value: Any, size: int) -> np.ndarray:
+    """Finite rewards, one for each of `size` atoms."""
+    array = vector("reward", value)
+    if array.size != size:
+        raise ValueError(f"reward must have one entry per atom ({size}), got {array.size}")
+    return array
+
+
+def covariance(name: str, value: Any) -> np.ndarray:
+    """A symmetric positive semidefinite matrix, shape (d, d)."""
+    array = np.asarray(value, dtype=float)
+    if array.ndim != 2 or array.shape[0] != array.shape[1] or array.size == 0:
+        raise ValueError(f"{name} must be a square matrix, got shape {array.shape}")
+    if not np.isfinite(array).all():
+        raise ValueError(f"{name} must be finite, got {array[~np.isfinite(array)][0]}")
+    size = float(np.abs(array).max())
+    if np.abs(array - array.T).max() > 1e-12 * size:
+        raise ValueError(f"{name} must be symmetric, got a difference of {np.abs(array - array.T).max():.3g}")
+    smallest = float(np.linalg.eigvalsh(array).min())
+    if smallest < -1e-12 * size * array.shape[0]:
+        raise ValueError(f"{name} must be positive semidefinite, got an eigenvalue of {smallest:.6g}")
+    return array

@@ -1,0 +1,202 @@
+"""The command line. Exit status: 0 all claims pass, 1 some do not, 2 bad usage or input, 130 interrupted."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+
+import theorycheck
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(theorycheck.__version__, prog_name="theorycheck")
+def cli() -> None:
+    """Verify the theory of self-consuming generative models."""
+
+
+@cli.command("list")
+@click.option("--json", "as_json", is_flag=True, help="Machine-readable output.")
+def list_(as_json: bool) -> None:
+    """List the theorems of the catalogue."""
+    from theorycheck.engine.catalogue import catalogue
+
+    rows = [
+        {"key": t.key, "title": t.title, "source": t.source.label, "claims": [c.id for c in t.claims]}
+        for t in catalogue()
+    ]
+    if as_json:
+        click.echo(json.dumps(rows, indent=1, ensure_ascii=False))
+        return
+    width = max(len(row["key"]) for row in rows)
+    for row in rows:
+        click.echo(f"{row['key']:{width}}  {len(row['claims']):3d} claims  {row['title']} ({row['source']})")
+
+
+@cli.command()
+@click.argument("key")
+def show(key: str) -> None:
+    """Show a theorem: statement, source, assumptions, claims, rivals, BibTeX."""
+    from theorycheck.engine.catalogue import find
+
+    theorem = find(key)
+    lines = [f"{theorem.key}: {theorem.title}", f"source: {theorem.source.label}", "", theorem.statement, ""]
+    lines.append("assumptions:")
+    for assumption in theorem.assumptions:
+        lines.append(f"  {assumption.id}: {assumption.text}")
+    lines += ["", "claims:"]
+    for claim in theorem.claims:
+        lines.append(f"  {claim.id} ({claim.method}, {len(claim.instances)} instances)")
+        lines.append(f"    {claim.statement}")
+        for name in claim.rivals:
+            lines.append(f"    rival: {name}")
+        for name in claim.without:
+            lines.append(f"    false without: {name}")
+    lines += ["", theorem.source.bibtex]
+    click.echo("\n".join(lines))
+
+
+@cli.command()
+@click.argument("targets", nargs=-1, metavar="[KEY | KEY::CLAIM | FILE.py]...")
+@click.option("--seed", type=int, help="Seed of all random streams (default 20240507).")
+@click.option("--alpha", type=float, help="Error budget of the whole run (default 0.001).")
+@click.option("--workers", type=int, help="Threads that draw (default: all processors).")
+@click.option("--profile", type=click.Choice(["quick", "full"]), default="quick", show_default=True)
+@click.option("--fail-fast", is_flag=True, help="Stop at the first claim that does not pass.")
+@click.option("--json", "json_path", metavar="FILE|-", help="Write the run as JSON to FILE, or to stdout.")
+def verify(targets: tuple[str, ...], json_path: str | None, **options: Any) -> None:
+    """Decide theorems: the whole catalogue, or the given ones."""
+    from rich.console import Console
+
+    from theorycheck.engine.suite import verify as decide
+    from theorycheck.render import plain, report
+
+    given = {name: value for name, value in options.items() if value is not None}
+    with _writing(json_path) as write, _progress() as listener:
+        run = decide(*targets, listener=listener, **given)
+        write(run.to_json())
+    if json_path == "-":
+        click.echo(run.summary, err=True)
+    elif sys.stdout.isatty():
+        Console().print(report(run))
+    else:
+        click.echo(plain(run))
+    sys.exit(0 if run.passed else 1)
+
+
+@cli.command()
+@click.argument("first", metavar="RUN1.json")
+@click.argument("second", metavar="RUN2.json")
+def diff(first: str, second: str) -> None:
+    """Tell what changed between two runs; exit status 1 if anything did."""
+    from theorycheck.render import difference
+
+    lines = difference(_read_run(first), _read_run(second))
+    click.echo("\n".join(lines) if lines else "no difference")
+    sys.exit(1 if lines else 0)
+
+
+def _read_run(path: str) -> dict[str, Any]:
+    from theorycheck.verdict import SCHEMA
+
+    try:
+        run = json.loads(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ValueError(f"cannot read {path}: {error.strerror}") from error
+    except ValueError as error:
+        raise ValueError(f"{path} is not JSON: {error}") from error
+    if not isinstance(run, dict) or run.get("schema") != SCHEMA:
+        raise ValueError(f"{path} is not a run of schema {SCHEMA}")
+    return run
+
+
+@contextlib.contextmanager
+def _writing(path: str | None) -> Iterator[Any]:
+    """A function that writes text to `path` whole or not at all; an unwritable path is refused at once."""
+    if path is None:
+        yield lambda text: None
+        return
+    if path == "-":
+        yield lambda text: click.echo(text, nl=False)
+        return
+    target = Path(path)
+    if target.is_dir():
+        raise ValueError(f"cannot write --json {path}: it is a directory")
+    try:
+        handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
+    except OSError as error:
+        raise ValueError(f"cannot write --json {path}: {error.strerror}") from error
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+
+            def write(text: str) -> None:
+                file.write(text)
+
+            yield write
+        os.chmod(name, 0o644)
+        os.replace(name, target)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+@contextlib.contextmanager
+def _progress() -> Iterator[Any]:
+    """A listener that shows live progress on stderr: a bar on a terminal, a line a claim elsewhere."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        seen: set[str] = set()
+
+        def tell(event: str, theorem: Any, claim: Any, total: int) -> None:
+            name = f"{theorem.key}::{claim.id}"
+            if event == "begin" and name not in seen:
+                seen.add(name)
+                click.echo(f"deciding {name}", err=True)
+
+        yield tell
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True) as progress:
+        task = progress.add_task("deciding", total=None)
+
+        def move(event: str, theorem: Any, claim: Any, total: int) -> None:
+            progress.update(
+                task, total=total, description=f"{theorem.key}::{claim.id}", advance=1 if event == "end" else 0
+            )
+
+        yield move
+
+
+def main() -> None:
+    """Entry point: one sentence for bad input, a clean stop for an interrupt."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(encoding="utf-8")
+    try:
+        cli.main(standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        _leave(2)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("interrupted", err=True)
+        _leave(130)
+    except (ValueError, TypeError, OSError) as error:
+        click.echo(f"theorycheck: {error}", err=True)
+        _leave(2)
+
+
+def _leave(status: int) -> None:
+    """Exit without waiting for blocks of draws or a compilation still under way on other threads."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)

@@ -1,0 +1,1 @@
+"""Decides what theorems claim. Nothing here knows any particular theorem."""

@@ -1,0 +1,162 @@
+"""Finds theorems: the catalogue (one module of `proofs_numeric` each) and files of the user's own."""
+
+from __future__ import annotations
+
+import difflib
+import functools
+import importlib
+import importlib.util
+import pkgutil
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import NamedTuple
+
+from theorycheck.engine.decide import method
+from theorycheck.theorem import Claim, Theorem
+
+
+@functools.cache
+def catalogue() -> tuple[Theorem, ...]:
+    """All theorems of the catalogue, in the order of their keys."""
+    import proofs_numeric
+
+    names = sorted(info.name for info in pkgutil.iter_modules(proofs_numeric.__path__))
+    modules = [importlib.import_module(f"proofs_numeric.{name}") for name in names if not name.startswith("_")]
+    return tuple(checked(theorem) for module in modules for theorem in theorems_of(module))
+
+
+def theorems_of(module: ModuleType) -> list[Theorem]:
+    """The theorems that a module defines, in order of definition."""
+    found = [value for value in vars(module).values() if isinstance(value, Theorem)]
+    return list({id(theorem): theorem for theorem in found}.values())
+
+
+def checked(theorem: Theorem) -> Theorem:
+    """The theorem itself, once its claims are consistent; ValueError with one sentence otherwise.
+
+    An instance outside an assumption's domain would test nothing, and dropping an assumption must leave its
+    domain.
+    """
+    ids = [claim.id for claim in theorem.claims]
+    if not ids:
+        raise ValueError(f"theorem {theorem.key!r} has no claim")
+    for claim in theorem.claims:
+        where = f"{theorem.key}::{claim.id}"
+        if ids.count(claim.id) > 1:
+            raise ValueError(f"{where} is defined twice")
+        method(claim.method)
+        if not claim.instances:
+            raise ValueError(f"{where} has no instance")
+        for name in {name for rival in claim.rivals.values() for name in rival.overrides}:
+            _known(where, claim, name)
+        for parameters in claim.at("full"):
+            for name in parameters:
+                _known(where, claim, name)
+            for assumption in theorem.assumptions:
+                if not _satisfied(assumption.domains, {**claim.arguments, **parameters}):
+                    raise ValueError(f"{where}: the instance {dict(parameters)} violates {assumption.id!r}")
+        for dropped, overrides in claim.without.items():
+            domains = {a.id: a.domains for a in theorem.assumptions}
+            if dropped not in domains:
+                raise ValueError(f"{where} drops {dropped!r}, which is not an assumption of the theorem")
+            if _satisfied(domains[dropped], {**claim.arguments, **claim.instances[0], **overrides}):
+                raise ValueError(f"{where}: the instance without {dropped!r} still satisfies it")
+    return theorem
+
+
+def _known(where: str, claim: Claim, name: str) -> None:
+    if name not in claim.arguments:
+        raise ValueError(f"{where} takes no argument {name!r}; it takes {', '.join(claim.arguments)}")
+
+
+def _satisfied(domains, arguments) -> bool:
+    fixed = {k: v for k, v in arguments.items() if k in domains and not isinstance(v, type)}
+    return all(domains[name].contains(value) for name, value in fixed.items())
+
+
+def load(path: Path) -> list[Theorem]:
+    """The theorems that a file defines.
+
+    Raises ValueError with one sentence (file, line, reason) for a file that is missing, cannot be parsed or
+    imported, or defines no theorem.
+    """
+    if not path.is_file():
+        raise ValueError(f"no such file: {path}")
+    name = f"_theorycheck_file_{path.stem}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    sys.path.insert(0, str(path.parent))
+    try:
+        spec.loader.exec_module(module)
+    except SyntaxError as error:
+        raise ValueError(f"{error.filename}, line {error.lineno}: {error.msg}") from error
+    except Exception as error:
+        raise ValueError(
+            f"{path}, line {_line(error, path)}: the file fails to import with {type(error).__name__}: {error}"
+        ) from error
+    finally:
+        sys.path.remove(str(path.parent))
+    theorems = [checked(theorem) for theorem in theorems_of(module)]
+    if not theorems:
+        raise ValueError(f"{path} defines no theorem (a module-level `Theorem` object)")
+    return theorems
+
+
+def _line(error: BaseException, path: Path) -> int:
+    """The last line of the file itself in the error's traceback."""
+    line, traceback = 0, error.__traceback__
+    while traceback is not None:
+        if Path(traceback.tb_frame.f_code.co_filename) == path:
+            line = traceback.tb_lineno
+        traceback = traceback.tb_next
+    return line
+
+
+class Selection(NamedTuple):
+    """Claims to decide, by theorem, and the theorems that came from files."""
+
+    claims: list[tuple[Theorem, list[Claim]]]
+    files: list[Theorem]
+
+
+def select(targets: tuple[str, ...]) -> Selection:
+    """What the targets name: keys, `KEY::CLAIM`, `FILE.py`, `FILE.py::CLAIM`; the catalogue if none.
+
+    Raises ValueError, offering the nearest names, for anything else.
+    """
+    if not targets:
+        return Selection([(theorem, list(theorem.claims)) for theorem in catalogue()], [])
+    chosen: dict[int, tuple[Theorem, list[Claim]]] = {}
+    files: dict[Path, list[Theorem]] = {}
+    for target in targets:
+        key, _, claim_id = target.partition("::")
+        if key.endswith(".py"):
+            path = Path(key).resolve()
+            theorems = files.setdefault(path, files.get(path) or load(path))
+        else:
+            theorems = [find(key)]
+        for theorem in theorems:
+            claims = [c for c in theorem.claims if not claim_id or c.id == claim_id]
+            if claim_id and not claims:
+                raise ValueError(_unknown(f"claim of {key}", claim_id, [c.id for c in theorem.claims]))
+            known = chosen.setdefault(id(theorem), (theorem, []))[1]
+            known += [c for c in claims if c not in known]
+    return Selection(list(chosen.values()), [t for theorems in files.values() for t in theorems])
+
+
+def find(key: str) -> Theorem:
+    """The theorem of the catalogue with this key; ValueError with the nearest keys if there is none."""
+    for theorem in catalogue():
+        if theorem.key == key:
+            return theorem
+    raise ValueError(_unknown("theorem", key, [theorem.key for theorem in catalogue()]))
+
+
+def _unknown(kind: str, name: str, known: list[str]) -> str:
+    near = difflib.get_close_matches(name, known, 3, 0.4)
+    return f"there is no {kind} called {name!r}; " + (
+        f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(known)}"
+    )

@@ -1,0 +1,30 @@
+"""The ways of deciding: one module each, found by its file name.
+
+A module defines `decide(question) -> Finding`. One that spends the run's error budget also sets
+`RANDOM = True`; it is run beside the others and must not touch global state.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+from pathlib import Path
+from types import ModuleType
+
+
+@functools.cache
+def names() -> tuple[str, ...]:
+    """The names of all ways of deciding."""
+    return tuple(sorted(p.stem for p in Path(__file__).parent.glob("*.py") if not p.stem.startswith("_")))
+
+
+def method(name: str) -> ModuleType:
+    """The module of that name; ValueError if there is none."""
+    if name not in names():
+        raise ValueError(f"no way of deciding is called {name!r}; there are {', '.join(names())}")
+    return importlib.import_module(f"{__name__}.{name}")
+
+
+def is_random(name: str) -> bool:
+    """Whether its decisions count in the error budget."""
+    return getattr(method(name), "RANDOM", False)

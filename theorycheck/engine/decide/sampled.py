@@ -1,0 +1,231 @@
+"""Sampled: an interval that holds at finite N, at most J looks at N_0·4^j draws.
+
+Options of a claim: `first`, the draws of the first look (default 16384).
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from flint import arb
+
+from theorycheck.engine import intervals
+from theorycheck.engine.budget import FIRST_LOOK
+from theorycheck.engine.decide._common import judge, margin_complaint, number, slack
+from theorycheck.engine.question import Question
+from theorycheck.engine.streams import generator
+from theorycheck.formula import ball, interval
+from theorycheck.theorem import Comparison, Law, Mean, Sample
+from theorycheck.verdict import Finding, Status
+
+RANDOM = True
+LARGEST_BLOCK = 8192
+FEW = 4096  # up to here all draws are kept and the betting interval is used
+QUANTILES = 511
+GRID = 25
+
+
+def decide(question: Question) -> Finding:
+    """Look until the rule decides; refuse what heavy tails make hopeless."""
+    comparison = question.build()
+    statistic, sign, other = _sides(comparison)
+    scale = _scale(comparison, other)
+    margin = question.claim.margin
+    if margin is None:
+        raise ValueError(f"{question.claim.id}: a sampled claim needs a margin")
+    budget = question.context.budget
+    draws = question.shared.setdefault(statistic, _Draws(question, statistic))
+    certificate, target = None, margin / 2
+    if question.variant is None:
+        complaint = margin_complaint(margin, ((str(r.variant), _effect(r)[0]) for r in question.rivals()))
+        if complaint:
+            return Finding(Status.UNDECIDED, question.scope, reason=complaint)
+    elif question.rival is not None:
+        effect, certificate = _effect(question)
+        target = effect / 2
+        if not effect > 0:
+            return Finding(Status.UNDECIDED, question.scope, reason="no certificate that the rival is false here")
+    refusal = _refusal(statistic, draws, target * scale)
+    if refusal:
+        return Finding(Status.UNDECIDED, question.scope, reason=refusal)
+    if isinstance(statistic, Law):
+        origin, scale = 0.0, 1.0
+    else:
+        origin = number(other)
+    gap, status = (-math.inf, math.inf), None
+    relation = "<=" if isinstance(statistic, Law) else comparison.relation
+    for look in range(budget.looks):
+        lo, hi = draws.interval(look, other)
+        ends = (sign * (lo - origin) / scale, sign * (hi - origin) / scale)
+        gap = (min(ends), max(ends))
+        status = judge(relation, gap, margin)
+        if status:
+            break
+    middle = (lo + hi) / 2
+    sides = (middle, origin) if sign > 0 else (origin, middle)
+    return Finding(
+        status or Status.UNDECIDED,
+        question.scope,
+        interval=gap,
+        slack=None if isinstance(statistic, Law) else slack(comparison.relation, *sides),
+        witness=question.scope if comparison.relation != "=" else None,
+        certificate=certificate,
+        samples=draws.count(look),
+        reason=None if status else "the last look leaves the interval across the margin",
+    )
+
+
+def _sides(comparison: Comparison) -> tuple[Sample, int, Any]:
+    """The sampled side, its sign in the gap, and the other side."""
+    for side, sign, other in ((comparison.left, 1, comparison.right), (comparison.right, -1, comparison.left)):
+        if isinstance(side, Sample):
+            return side, sign, other
+    raise ValueError("a sampled claim compares a mean or a law with something")
+
+
+def _scale(comparison: Comparison, other: Any) -> float:
+    if comparison.scale is not None:
+        return abs(number(comparison.scale))
+    if hasattr(other, "ppf"):
+        return 1.0
+    return abs(number(other)) or 1.0
+
+
+def _effect(question: Question) -> tuple[float, str | None]:
+    """By how much a rival is false at its instance, from below, and the certificate; (−inf, None) if unknown."""
+    if question.rival is None:
+        return math.inf, None
+    if question.rival.certificate is not None:
+        accepted = inspect.signature(question.rival.certificate).parameters
+        arguments = {k: v for k, v in question.bound().items() if k in accepted}
+        effect = ball(question.rival.certificate(**arguments))
+        return interval(effect)[0], f"false by {_shown(effect)} (ball arithmetic)"
+    claim, rival = question.original().build(), question.build()
+    if claim.relation != "=" or isinstance(claim.left, Law) or claim.left != rival.left:
+        return -math.inf, None
+    scale = ball(rival.right if rival.scale is None else rival.scale)
+    effect = abs((ball(claim.right) - ball(rival.right)) / scale)
+    return interval(effect)[0], f"differs from the claim by {_shown(effect)} (ball arithmetic)"
+
+
+def _shown(effect: arb) -> str:
+    return "[{:.6g}, {:.6g}]".format(*interval(effect))
+
+
+def _refusal(statistic: Sample, draws: _Draws, target: float) -> str | None:
+    """Why no affordable number of draws can decide, if none can."""
+    if isinstance(statistic, Law):
+        return None
+    assert isinstance(statistic, Mean)
+    if statistic.bounds is not None:
+        return None
+    if statistic.variance is None or not math.isfinite(statistic.variance):
+        return "plain Monte Carlo refused: neither bounds nor a finite variance are known, so no interval holds"
+    logarithm = math.log(2 / draws.level)
+    needed = 2 * logarithm * (1 + statistic.variance / target**2)
+    last = draws.question.context.budget.looks - 1
+    if needed > draws.count(last):
+        return (
+            f"plain Monte Carlo refused: heavy tails; with variance {statistic.variance:.3g} an interval of "
+            f"half-width {target:.3g} takes {needed:.2g} draws, and the last look has {draws.count(last):.2g}"
+        )
+    return None
+
+
+class _Draws:
+    """The draws of one statistic, summarised look by look in constant memory."""
+
+    def __init__(self, question: Question, statistic: Sample) -> None:
+        self.question = question
+        self.statistic = statistic
+        self.first = question.options.get("first", FIRST_LOOK)
+        self.block = min(LARGEST_BLOCK, self.first // 4)
+        self.level = question.context.budget.level
+        self._moments: dict[int, intervals.Moments] = {}
+        self._found: dict[Any, tuple[float, float]] = {}
+
+    def count(self, look: int) -> int:
+        return self.first * 4**look
+
+    def interval(self, look: int, other: Any) -> tuple[float, float]:
+        key = (look, other if isinstance(self.statistic, Law) else None)
+        if key not in self._found:
+            self._found[key] = self._interval(look, other)
+        return self._found[key]
+
+    def _interval(self, look: int, other: Any) -> tuple[float, float]:
+        count = self.count(look)
+        if isinstance(self.statistic, Law):
+            edges = other.ppf(np.arange(1, QUANTILES + 1) / (QUANTILES + 1))
+            below = sum(self._map(functools.partial(_counts, edges), range(count // self.block)))
+            return intervals.kolmogorov_distance(below, count, self.level)
+        assert isinstance(self.statistic, Mean)
+        bounds = self.statistic.bounds
+        if bounds is not None and count <= FEW:
+            values = np.concatenate(list(self._map(lambda v: v, range(count // self.block))))
+            return intervals.hedged_betting(values, bounds, self.level)
+        if bounds is not None:
+            return intervals.empirical_bernstein(self._moments_to(look), bounds, self.level)
+        return self._catoni(look)
+
+    def _blocks(self, look: int) -> range:
+        """The blocks that a look adds to the one before; block 0 alone, look −1, is the first pilot."""
+        if look < 0:
+            return range(1)
+        before = 1 if look == 0 else self.count(look - 1) // self.block
+        return range(before, self.count(look) // self.block)
+
+    def _moments_to(self, look: int) -> intervals.Moments:
+        if look not in self._moments:
+            before = intervals.Moments() if look < 0 else self._moments_to(look - 1)
+            self._moments[look] = before.merge(self._merge(self._blocks(look)))
+        return self._moments[look]
+
+    def _merge(self, blocks: range) -> intervals.Moments:
+        return functools.reduce(intervals.Moments.merge, self._map(intervals.Moments.of, blocks), intervals.Moments())
+
+    def _catoni(self, look: int) -> tuple[float, float]:
+        """From the draws that this look adds; those before are the pilot that places the grid."""
+        assert isinstance(self.statistic, Mean)
+        assert self.statistic.variance is not None
+        pilot = self._moments_to(look - 1)
+        blocks = self._blocks(look)
+        error = math.sqrt(pilot.variance / pilot.count)
+        estimator = intervals.Catoni(
+            self.statistic.variance,
+            len(blocks) * self.block,
+            self.level,
+            pilot.mean + error * np.linspace(-5, 5, GRID),
+        )
+        results = self._map(lambda v: (estimator.sums(v), intervals.Moments.of(v)), blocks)
+        sums, moments = np.zeros(GRID), pilot
+        for block_sums, block_moments in results:
+            sums += block_sums
+            moments = moments.merge(block_moments)
+        self._moments[look] = moments
+        return estimator.interval(sums)
+
+    def _map(self, summary: Callable[[np.ndarray], Any], blocks: range) -> Any:
+        seed, names, statistic, size = (
+            self.question.context.seed,
+            self.question.names,
+            self.statistic,
+            self.block,
+        )
+
+        def one(block: int) -> Any:
+            values = np.asarray(statistic.draw(generator(seed, names, block), size, *statistic.arguments), float)
+            if values.shape != (size,) or not np.isfinite(values).all():
+                raise ValueError(f"{names[1]}: a draw must give {size} finite numbers")
+            return summary(values)
+
+        return self.question.context.executor.map(one, blocks)
+
+
+def _counts(edges: np.ndarray, values: np.ndarray) -> np.ndarray:
+    return np.searchsorted(np.sort(values), edges, side="right")

@@ -1,0 +1,164 @@
+"""Symbolic: sympy shows that both sides are the same expression, or that an inequality holds everywhere.
+
+An identity is also checked numerically to 50 digits at test points; an integral is evaluated there by
+quadrature, since sympy's word on a definite integral is not taken alone. An inequality between rational
+functions on [lo, ∞) is proved by shifting the variable to lo and finding all coefficients of one sign. A
+refutation is confirmed by ball arithmetic at a test point.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import mpmath
+import sympy as sp
+
+from theorycheck.engine.decide._common import comparisons, settle
+from theorycheck.engine.question import Question
+from theorycheck.formula import interval
+from theorycheck.theorem import Comparison
+from theorycheck.verdict import Finding, Status
+
+DIGITS = 50
+POSITIVE_POINTS = (sp.Rational(7, 3), sp.Rational(13, 5), sp.Rational(37, 10), sp.Rational(29, 7), sp.Rational(16, 3))
+INTEGER_POINTS = (3, 4, 7, 6, 11)
+
+
+def decide(question: Question) -> Finding:
+    """PROVED with the certificate of the last step, or the first finding that is not."""
+    finding = Finding(Status.UNDECIDED, question.scope, reason="there is nothing to decide")
+    for comparison in comparisons(question.build()):
+        finding = _identity(question, comparison) if comparison.relation == "=" else _inequality(question, comparison)
+        if finding.status is not Status.PROVED:
+            break
+    return finding
+
+
+def _identity(question: Question, comparison: Comparison) -> Finding:
+    left, right = sp.sympify(comparison.left), sp.sympify(comparison.right)
+    closed = [side.doit() for side in (left, right)]
+    points = _points(left.free_symbols | right.free_symbols)
+    residual = max(_residual(left, right, point) for point in points)
+    if residual > mpmath.mpf(10) ** -DIGITS:
+        for point in points:
+            found = settle(Comparison("=", *(side.subs(point) for side in closed)))
+            if found.holds is False:
+                return Finding(
+                    Status.REFUTED,
+                    question.scope,
+                    interval=interval(found.gap),
+                    witness=", ".join(f"{k} = {v}" for k, v in point.items()) or None,
+                    certificate=found.how,
+                )
+        return Finding(Status.UNDECIDED, question.scope, reason=f"the sides differ by {mpmath.nstr(residual, 3)}")
+    if not _vanishes(closed[0] - closed[1]):
+        return Finding(Status.UNDECIDED, question.scope, reason="equal to 50 digits, but sympy does not simplify it")
+    return Finding(
+        Status.PROVED,
+        question.scope,
+        certificate=f"sympy: difference simplifies to 0; {DIGITS} digits agree at {len(points)} points",
+    )
+
+
+def _points(symbols: set[sp.Symbol]) -> list[dict[sp.Symbol, sp.Expr]]:
+    ordered = sorted(symbols, key=lambda s: s.name)
+    if not ordered:
+        return [{}]
+    return [
+        {
+            s: sp.Integer(INTEGER_POINTS[(shift + i) % 5]) if s.is_integer else POSITIVE_POINTS[(shift + i) % 5]
+            for i, s in enumerate(ordered)
+        }
+        for shift in range(3)
+    ]
+
+
+def _residual(left: sp.Expr, right: sp.Expr, point: dict) -> mpmath.mpf:
+    with mpmath.workdps(DIGITS + 25):
+        a, b = (_value(side.subs(point)) for side in (left, right))
+        return abs(a - b) / max(abs(b), 1)
+
+
+def _value(expression: sp.Expr) -> mpmath.mpf:
+    """The expression to 75 digits; integrals by tanh–sinh quadrature of their integrands, not by sympy."""
+    integrals = expression.atoms(sp.Integral)
+    known = {integral: _quadrature(integral) for integral in integrals}
+    replaced = expression.xreplace({k: sp.Float(v, DIGITS + 25) for k, v in known.items()})
+    return mpmath.mpf(sp.N(replaced, DIGITS + 25))
+
+
+def _quadrature(integral: sp.Integral) -> mpmath.mpf:
+    (symbol, low, high), *others = integral.limits
+    if others:
+        raise NotImplementedError("only integrals over one variable are checked numerically")
+    integrand: Callable = sp.lambdify(symbol, integral.function, modules="mpmath")
+    if (low, high) != (0, sp.oo):
+        return mpmath.quad(integrand, [mpmath.mpf(low), mpmath.mpf(high)])
+    coarse, fine = (_half_line(integrand, mpmath.mpf(1) / nodes) for nodes in (16, 24))
+    if abs(coarse - fine) > mpmath.mpf(10) ** -DIGITS * max(abs(fine), 1):
+        raise ArithmeticError(f"the quadrature of {integral} does not converge")
+    return fine
+
+
+def _half_line(integrand: Callable, step: mpmath.mpf) -> mpmath.mpf:
+    """∫_0^∞ by the trapezoidal rule in log x, which converges geometrically for analytic integrands."""
+    total = mpmath.mpf(0)
+    for direction, start in ((1, 0), (-1, 1)):
+        small, k = 0, start
+        while small < 8:
+            x = mpmath.exp(direction * k * step)
+            term = integrand(x) * x
+            total += term
+            small = small + 1 if abs(term) <= mpmath.mpf(10) ** -(DIGITS + 15) * abs(total) else 0
+            k += 1
+    return total * step
+
+
+def _vanishes(difference: sp.Expr) -> bool:
+    steps: tuple[Callable, ...] = (
+        sp.simplify,
+        sp.gammasimp,
+        sp.expand_func,
+        lambda e: sp.powsimp(sp.expand(sp.powdenest(e, force=True)), force=True),
+        sp.factor,
+        lambda e: sp.simplify(sp.expand_log(sp.expand_func(e), force=True)),
+    )
+    for step in steps:
+        difference = step(difference)
+        if difference == 0:
+            return True
+    return False
+
+
+def _inequality(question: Question, comparison: Comparison) -> Finding:
+    """right − left ≥ 0 (> 0) on a product of half-lines, by the signs of its shifted coefficients."""
+    shifts = {}
+    for symbol, domain in comparison.over.items():
+        shifts[symbol] = sp.sympify(getattr(domain, "least", 0)) + sp.Dummy(symbol.name, nonnegative=True)
+    difference = sp.together(sp.sympify(comparison.right) - sp.sympify(comparison.left))
+    numerator, denominator = (sp.expand(part.subs(shifts)) for part in sp.fraction(difference))
+    signs = []
+    for part in (numerator, denominator):
+        variables = sorted(part.free_symbols, key=str)
+        coefficients = sp.Poly(part, *variables).coeffs() if variables else [part]
+        constant = part.subs(dict.fromkeys(variables, 0))
+        nonnegative = all(c.is_nonnegative for c in coefficients)
+        nonpositive = all(c.is_nonpositive for c in coefficients)
+        strict = constant.is_nonzero
+        signs.append((1 if nonnegative else -1 if nonpositive else 0, bool(strict)))
+    (top, strict_top), (bottom, strict_bottom) = signs
+    if top * bottom > 0 and strict_bottom and (strict_top or comparison.relation == "<="):
+        return Finding(
+            Status.PROVED,
+            question.scope,
+            certificate=f"sympy: all coefficients of {numerator} over {denominator} have one sign",
+        )
+    for point in _points(set(comparison.over)):
+        shifted = {k: v + getattr(comparison.over[k], "least", 0) for k, v in point.items()}
+        sides = [sp.sympify(side).subs(shifted) for side in (comparison.left, comparison.right)]
+        found = settle(Comparison(comparison.relation, *sides))
+        if found.holds is False:
+            return Finding(
+                Status.REFUTED, question.scope, interval(found.gap), witness=str(shifted), certificate=found.how
+            )
+    return Finding(Status.UNDECIDED, question.scope, reason="the coefficients have mixed signs")

@@ -1,0 +1,112 @@
+"""One formula, many arithmetics: sympy expressions lowered to ball arithmetic and to NumPy.
+
+`ball` gives a rigorous enclosure (python-flint's `arb`), `numeric` a fast NumPy function. Fractions,
+integers and floats (as the exact rationals that they are) are enclosed too.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+import threading
+from collections.abc import Callable, Mapping
+from fractions import Fraction
+from typing import Any
+
+import flint
+import sympy as sp
+from flint import arb, fmpq, fmpz
+
+# python-flint's working precision is one global setting.
+_PRECISION = threading.RLock()
+
+
+def _digamma(order: arb, x: arb) -> arb:
+    """ψ_m(x) = (−1)^{m+1} m! ζ(m+1, x); ψ itself for m = 0."""
+    if order == 0:
+        return x.digamma()
+    return (-1) ** (int(order.unique_fmpz()) + 1) * order.gamma() * order * (order + 1).zeta(x)
+
+
+# fmt: off
+_FUNCTIONS: dict[Any, Callable[..., arb]] = {
+    sp.exp: arb.exp, sp.log: arb.log, sp.Abs: abs,
+    sp.gamma: arb.gamma, sp.loggamma: arb.lgamma, sp.polygamma: _digamma,
+    sp.lowergamma: lambda s, x: x.gamma_lower(s), sp.erf: arb.erf,
+    sp.hyper: lambda a, b, z: z.hypgeom(a, b),
+    sp.Max: lambda *xs: functools.reduce(arb.max, xs), sp.Min: lambda *xs: functools.reduce(arb.min, xs),
+}
+# fmt: on
+_CONSTANTS = {sp.pi: arb.pi, sp.E: arb.const_e, sp.EulerGamma: arb.const_euler, sp.Catalan: arb.const_catalan}
+
+
+@functools.lru_cache(maxsize=4096)
+def _lower(expression: sp.Basic) -> Callable[[Mapping], Any]:
+    """The expression as nested closures over a mapping from symbols to balls."""
+    if expression.is_Symbol:
+        return lambda values: values[expression]
+    if isinstance(expression, (sp.Integer, sp.Rational)):
+        numerator, denominator = int(expression.p), int(expression.q)
+        if denominator == 1:
+            return lambda values: arb(numerator)
+        return lambda values: arb(fmpq(numerator, denominator))
+    if expression in _CONSTANTS:
+        constant = _CONSTANTS[expression]
+        return lambda values: constant()
+    if isinstance(expression, sp.Float):
+        return lambda values: arb(float(expression))
+    parts = [_lower(part) for part in expression.args]
+    if isinstance(expression, sp.Add):
+        return lambda values: sum((part(values) for part in parts[1:]), parts[0](values))
+    if isinstance(expression, sp.Mul):
+        return lambda values: math.prod((part(values) for part in parts[1:]), start=parts[0](values))
+    if isinstance(expression, sp.Pow):
+        base, exponent = parts
+        if expression.exp == sp.Rational(1, 2):
+            return lambda values: base(values).sqrt()
+        if expression.exp.is_Integer:
+            power = int(expression.exp)
+            return lambda values: base(values) ** power
+        return lambda values: base(values) ** exponent(values)
+    if isinstance(expression, sp.Tuple):
+        return lambda values: [part(values) for part in parts]
+    try:
+        function = _FUNCTIONS[expression.func]
+    except KeyError:
+        raise NotImplementedError(f"no ball arithmetic for {expression.func.__name__}") from None
+    return lambda values: function(*(part(values) for part in parts))
+
+
+def ball(quantity: Any, values: Mapping[sp.Symbol, Any] | None = None, bits: int = 128) -> arb:
+    """A ball that contains `quantity` (sympy expression, exact number, float or ball).
+
+    `values` gives numbers for the expression's symbols. Raises NotImplementedError for a function with no
+    counterpart in ball arithmetic.
+    """
+    with _PRECISION:
+        before, flint.ctx.prec = flint.ctx.prec, bits
+        try:
+            if isinstance(quantity, sp.Basic):
+                inner = {symbol: ball(value, bits=bits) for symbol, value in (values or {}).items()}
+                return _lower(quantity)(inner)
+            if isinstance(quantity, Fraction):
+                return arb(fmpq(quantity.numerator, quantity.denominator))
+            if isinstance(quantity, (int, fmpz)):
+                return arb(fmpz(quantity))
+            if isinstance(quantity, (fmpq, arb)):
+                return arb(quantity)
+            return arb(float(quantity))
+        finally:
+            flint.ctx.prec = before
+
+
+def interval(quantity: arb) -> tuple[float, float]:
+    """The ball as floats [lo, hi], rounded outwards."""
+    with _PRECISION:
+        lo, hi = float(quantity.lower()), float(quantity.upper())
+    return math.nextafter(lo, -math.inf), math.nextafter(hi, math.inf)
+
+
+def numeric(expression: sp.Expr, *symbols: sp.Symbol) -> Callable[..., Any]:
+    """The expression as a NumPy function of its symbols, in that order."""
+    return sp.lambdify(symbols, expression, modules=["scipy", "numpy"])

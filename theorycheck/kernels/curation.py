@@ -1,0 +1,122 @@
+"""The K-choice (Bradley–Terry, Plackett–Luce first choice) loop on finitely many states."""
+
+import math
+
+import numpy as np
+
+from theorycheck.kernels.jit import kernel
+
+STEP = 0.2  # of the trapezoidal rule in log u; its error is about exp(−π²/STEP)
+FIRST, LAST = -39.0, 45.0  # u runs from e^FIRST/(K·max a) to LAST/(K·min a)
+
+
+@kernel
+def choice_ratio(p, a, choices, ratio):
+    """H^K on the atoms: H(x) = K a(x) ∫_0^∞ e^{−u a(x)} φ(u)^{K−1} du, φ(u) = Σ p e^{−u a}.
+
+    `a` = e^r must be positive with largest entry 1, `p` must sum to 1; `choices` is K as a float. The
+    integral is taken in s = log u, where the trapezoidal rule converges geometrically.
+    """
+    smallest = 1.0
+    for i in range(a.size):
+        ratio[i] = 0.0
+        smallest = min(smallest, a[i])
+    first = FIRST - math.log(choices)
+    last = math.log(LAST / (choices * smallest))
+    nodes = int((last - first) / STEP) + 2
+    decay = np.empty(a.size)
+    for node in range(nodes):
+        u = math.exp(first + STEP * node)
+        # log φ from 1 − φ while that is small, from φ itself afterwards: either keeps full relative
+        # accuracy where (K−1)·log φ is of order one.
+        deficit = 0.0
+        for i in range(a.size):
+            if u * a[i] < 0.5:
+                change = math.expm1(-u * a[i])
+                decay[i] = 1.0 + change
+            else:
+                decay[i] = math.exp(-u * a[i])
+                change = decay[i] - 1.0
+            deficit += p[i] * change
+        if deficit > -0.5:
+            log_phi = math.log1p(deficit)
+        else:
+            # Relative to the slowest decay, so that φ never underflows where it matters.
+            phi = 0.0
+            for i in range(a.size):
+                phi += p[i] * math.exp(-u * (a[i] - smallest))
+            if phi == 0.0:
+                continue
+            log_phi = math.log(phi) - u * smallest
+        weight = STEP * choices * u * math.exp((choices - 1.0) * log_phi)
+        for i in range(a.size):
+            ratio[i] += weight * a[i] * decay[i]
+
+
+@kernel
+def draw_index(rng, cumulative):
+    """One atom by inversion of the cumulative probabilities; the last atom takes the rounding error."""
+    uniform = rng.random()
+    low, high = 0, cumulative.size - 1
+    while low < high:
+        middle = (low + high) // 2
+        if uniform < cumulative[middle]:
+            high = middle
+        else:
+            low = middle + 1
+    return low
+
+
+@kernel
+def literal(rng, reference, a, choices, users, steps, real_weight, p):
+    """Each of `users` draws `choices` proposals from p_t and keeps one with probability a_k/Σ a_j.
+
+    `p`, shape (paths, m), holds p_0 on entry and p_steps on return: `real_weight`·reference plus
+    (1 − `real_weight`) times the shares of what was kept.
+    """
+    atoms = a.size
+    cumulative = np.empty(atoms)
+    proposals = np.empty(choices, dtype=np.int64)
+    kept = np.empty(atoms)
+    for path in range(p.shape[0]):
+        for _ in range(steps):
+            total = 0.0
+            for i in range(atoms):
+                total += p[path, i]
+                cumulative[i] = total
+                kept[i] = 0.0
+            for _user in range(users):
+                mass = 0.0
+                for k in range(choices):
+                    proposals[k] = draw_index(rng, cumulative)
+                    mass += a[proposals[k]]
+                threshold = mass * rng.random()
+                chosen = 0
+                mass = a[proposals[0]]
+                while mass <= threshold and chosen < choices - 1:
+                    chosen += 1
+                    mass += a[proposals[chosen]]
+                kept[proposals[chosen]] += 1.0
+            for i in range(atoms):
+                p[path, i] = real_weight * reference[i] + (1.0 - real_weight) * kept[i] / users
+
+
+@kernel
+def reduced(rng, reference, a, choices, users, steps, real_weight, p):
+    """The same law: the kept counts are multinomial with probabilities p·H^K_p, drawn by binomials."""
+    atoms = a.size
+    ratio = np.empty(atoms)
+    for path in range(p.shape[0]):
+        for _ in range(steps):
+            choice_ratio(p[path], a, float(choices), ratio)
+            rest = 0.0
+            for i in range(atoms):
+                rest += p[path, i] * ratio[i]
+            left = users
+            for i in range(atoms):
+                mass = p[path, i] * ratio[i]
+                share = 1.0 if i == atoms - 1 or mass >= rest else mass / rest
+                count = rng.binomial(left, share) if left > 0 else 0
+                left -= count
+                rest -= mass
+                p[path, i] = real_weight * reference[i] + (1.0 - real_weight) * count / users

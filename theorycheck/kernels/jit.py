@@ -1,0 +1,47 @@
+"""The one compilation policy of the project: `@kernel`.
+
+Compiled code is cached on disk under a key that holds a hash of every kernel source file. Numba's own
+cache looks only at the file of the function itself, so an edited helper in another file would go unseen
+and stale machine code would certify new source.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from numba import njit
+from numba.core.caching import FunctionCache
+
+_HERE = Path(__file__).resolve().parent
+
+
+@functools.cache
+def source_hash() -> str:
+    """Hash of all kernel sources, as a hexadecimal string."""
+    digest = hashlib.blake2b(digest_size=16)
+    for path in sorted(_HERE.glob("*.py")):
+        digest.update(path.name.encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()
+
+
+class _SourceKeyedCache(FunctionCache):
+    def _index_key(self, sig: Any, codegen: Any) -> tuple:
+        return (*super()._index_key(sig, codegen), source_hash())
+
+
+def kernel(function: Callable) -> Any:
+    """Compile `function` with Numba, releasing the interpreter lock.
+
+    Floating point stays strict (no fastmath), so compiled and interpreted results agree bit for bit.
+    Kernels of this package are cached on disk; kernels of a user's own file are compiled afresh each
+    time, because nothing tells which other files they call.
+    """
+    dispatcher = njit(nogil=True)(function)
+    # With NUMBA_DISABLE_JIT=1, njit returns the function itself: nothing to cache.
+    if hasattr(dispatcher, "py_func") and Path(function.__code__.co_filename).resolve().parent == _HERE:
+        dispatcher._cache = _SourceKeyedCache(function)
+    return dispatcher

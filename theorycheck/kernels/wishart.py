@@ -1,0 +1,123 @@
+"""The d-dimensional Gaussian refitted to its own samples.
+
+The covariance is carried as a factor A with Σ = AA', so that it stays positive semidefinite and keeps its
+relative accuracy when its eigenvalues part by many orders of magnitude. The mean plays no part here.
+"""
+
+import math
+
+import numpy as np
+
+from theorycheck.kernels.jit import kernel
+
+
+@kernel
+def literal(rng, start, samples, steps, covariance):
+    """Draw `samples` points a generation and take their unbiased covariance.
+
+    `start`, shape (d, d), is a factor of Σ_0; `covariance`, shape (paths, d, d), receives Σ_t. The centred
+    points divided by √ν are themselves a factor of the next covariance, so no decomposition is needed.
+    """
+    d = start.shape[0]
+    for path in range(covariance.shape[0]):
+        width = d
+        factor = np.zeros((d, max(d, samples)))
+        points = np.empty((d, samples))
+        for i in range(d):
+            for k in range(d):
+                factor[i, k] = start[i, k]
+        z = np.empty(max(d, samples))
+        for _ in range(steps):
+            for j in range(samples):
+                for k in range(width):
+                    z[k] = rng.standard_normal()
+                for i in range(d):
+                    total = 0.0
+                    for k in range(width):
+                        total += factor[i, k] * z[k]
+                    points[i, j] = total
+            for i in range(d):
+                average = 0.0
+                for j in range(samples):
+                    average += points[i, j]
+                average /= samples
+                for j in range(samples):
+                    factor[i, j] = (points[i, j] - average) / math.sqrt(samples - 1.0)
+            width = samples
+        for i in range(d):
+            for j in range(d):
+                total = 0.0
+                for k in range(width):
+                    total += factor[i, k] * factor[j, k]
+                covariance[path, i, j] = total
+
+
+@kernel
+def reduced(rng, start, samples, steps, direction, tilt, factors, log_scale):
+    """The same law from Bartlett factors: Σ_{t+1} = A T T' A'/ν, T lower trapezoidal.
+
+    T has χ variables with ν, ν−1, … degrees of freedom on its diagonal and standard normals below; it has
+    min(width, ν) columns, so samples ≤ d is covered. With `tilt` = 1 the component of the Gaussian matrix
+    along u = A'x/|A'x|, x = `direction`, has its length drawn from χ_{ν+1}: the change of measure whose
+    likelihood ratio is c₄·√(x'Σ_t x)/√(x'Σ_{t+1} x).
+
+    `factors`, shape (paths, d, d), receives A, rescaled to largest entry 1; `log_scale` the logarithm of
+    what it was divided by. Columns beyond the rank are zero.
+    """
+    d = start.shape[0]
+    freedom = samples - 1
+    u = np.empty(d)
+    row = np.empty(d)
+    bartlett = np.empty((d, d))
+    for path in range(factors.shape[0]):
+        factor = factors[path]
+        width = d
+        logarithm = 0.0
+        for i in range(d):
+            for k in range(d):
+                factor[i, k] = start[i, k]
+        for _ in range(steps):
+            rank = min(width, freedom)
+            if tilt == 1:
+                norm = 0.0
+                for k in range(width):
+                    u[k] = 0.0
+                    for i in range(d):
+                        u[k] += factor[i, k] * direction[i]
+                    norm += u[k] * u[k]
+                norm = math.sqrt(norm)
+                # Householder reflection that exchanges the first axis and u: v = u/|u| − e_1.
+                for k in range(width):
+                    u[k] /= norm
+                u[0] -= 1.0
+                square = 0.0
+                for k in range(width):
+                    square += u[k] * u[k]
+                if square > 1e-30:
+                    for i in range(d):
+                        along = 0.0
+                        for k in range(width):
+                            along += factor[i, k] * u[k]
+                        for k in range(width):
+                            factor[i, k] -= 2.0 * along * u[k] / square
+            for i in range(width):
+                for k in range(min(i, rank)):
+                    bartlett[i, k] = rng.standard_normal()
+                if i < rank:
+                    bartlett[i, i] = math.sqrt(rng.chisquare(freedom - i + (tilt if i == 0 else 0)))
+            largest = 0.0
+            for i in range(d):
+                for k in range(rank):
+                    total = 0.0
+                    for j in range(k, width):
+                        total += factor[i, j] * bartlett[j, k]
+                    row[k] = total / math.sqrt(freedom)
+                    largest = max(largest, abs(row[k]))
+                for k in range(width):
+                    factor[i, k] = row[k] if k < rank else 0.0
+            width = rank
+            for i in range(d):
+                for k in range(width):
+                    factor[i, k] /= largest
+            logarithm += math.log(largest)
+        log_scale[path] = logarithm

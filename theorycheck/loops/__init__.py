@@ -1,0 +1,1 @@
+"""The loops themselves, in plain arrays: what is simulated and what is known in closed form."""

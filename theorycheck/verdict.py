@@ -1,0 +1,267 @@
+"""What was found: statuses, findings, and the result of a run."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+SCHEMA = 1
+
+
+class Status(StrEnum):
+    """The outcome of one statement at one instance, from best to worst for a claim."""
+
+    PROVED = "PROVED"
+    SUPPORTED = "SUPPORTED"
+    OBSERVED = "OBSERVED"
+    UNDECIDED = "UNDECIDED"
+    REFUTED = "REFUTED"
+
+    @property
+    def passes(self) -> bool:
+        """Whether a claim with this status holds."""
+        return self in (Status.PROVED, Status.SUPPORTED)
+
+
+_ORDER = list(Status)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What a way of deciding says of one statement at one instance.
+
+    `interval` encloses the gap left − right in units of the comparison's scale; `slack` is bound/value for
+    an inequality (1 is sharp) and `witness` where it is attained.
+    """
+
+    status: Status
+    scope: str = ""
+    interval: tuple[float, float] | None = None
+    slack: float | None = None
+    witness: str | None = None
+    certificate: str | None = None
+    samples: int | None = None
+    reason: str | None = None
+
+
+@dataclass(frozen=True)
+class VariantResult:
+    """A rival or a dropped assumption at an instance; `id` is the rival's or the assumption's name."""
+
+    id: str
+    finding: Finding
+
+    @property
+    def refuted(self) -> bool:
+        return self.finding.status is Status.REFUTED
+
+
+@dataclass(frozen=True)
+class InstanceResult:
+    """A claim at one instance, with its rivals and its dropped assumptions."""
+
+    id: str
+    parameters: Mapping[str, Any]
+    finding: Finding
+    margin: float | None
+    seconds: float
+    rivals: tuple[VariantResult, ...] = ()
+    without: tuple[VariantResult, ...] = ()
+
+    @property
+    def passed(self) -> bool:
+        """The claim holds here and every variant is refuted."""
+        return self.finding.status.passes and all(v.refuted for v in self.rivals + self.without)
+
+    def complaints(self) -> list[str]:
+        """One line for each thing that keeps the instance from passing."""
+        lines = []
+        if not self.finding.status.passes:
+            lines.append(f"{self.finding.status}: {explain(self.finding)}")
+        for kind, variants in (("rival", self.rivals), ("without", self.without)):
+            for v in variants:
+                if not v.refuted:
+                    lines.append(f"{kind} “{v.id}” is {v.finding.status}, not REFUTED: {explain(v.finding)}")
+        return lines
+
+    def to_dict(self) -> dict[str, Any]:
+        f = self.finding
+        return {
+            "id": self.id,
+            "parameters": {k: v if isinstance(v, (int, float, bool)) else str(v) for k, v in self.parameters.items()},
+            "status": f.status.value,
+            "scope": f.scope,
+            "interval": _finite(f.interval),
+            "margin": self.margin,
+            "slack": f.slack,
+            "witness": f.witness,
+            "certificate": f.certificate,
+            "samples": f.samples,
+            "seconds": round(self.seconds, 4),
+            "reason": f.reason,
+            "rivals": [
+                {
+                    "id": v.id,
+                    "status": v.finding.status.value,
+                    "interval": _finite(v.finding.interval),
+                    "certificate": v.finding.certificate,
+                }
+                for v in self.rivals
+            ],
+            "without": [{"assumption": v.id, "status": v.finding.status.value} for v in self.without],
+        }
+
+
+def explain(finding: Finding) -> str:
+    """The reason, witness and interval of a finding in one line."""
+    parts = [finding.reason]
+    if finding.witness:
+        parts.append(f"at {finding.witness}")
+    if finding.interval:
+        parts.append("gap in [{:.4g}, {:.4g}]".format(*finding.interval))
+    if finding.certificate:
+        parts.append(finding.certificate)
+    return "; ".join(p for p in parts if p) or "no further detail"
+
+
+def _finite(interval: tuple[float, float] | None) -> list[float | None] | None:
+    # JSON has no infinity: an end that is not known is null.
+    if interval is None:
+        return None
+    return [x if abs(x) < float("inf") else None for x in interval]
+
+
+@dataclass(frozen=True)
+class ClaimResult:
+    """A claim over its instances; its status is its worst instance's."""
+
+    id: str
+    statement: str
+    method: str
+    instances: tuple[InstanceResult, ...]
+
+    @property
+    def worst(self) -> InstanceResult:
+        return max(self.instances, key=lambda i: (not i.passed, _ORDER.index(i.finding.status)))
+
+    @property
+    def status(self) -> Status:
+        return max((i.finding.status for i in self.instances), key=_ORDER.index)
+
+    @property
+    def passed(self) -> bool:
+        return all(i.passed for i in self.instances)
+
+    @property
+    def tightest(self) -> InstanceResult | None:
+        """The instance with the smallest slack, if the claim is an inequality."""
+        known = [i for i in self.instances if i.finding.slack is not None]
+        return min(known, key=lambda i: i.finding.slack or 0.0) if known else None
+
+    @property
+    def seconds(self) -> float:
+        return sum(i.seconds for i in self.instances)
+
+    def variants(self) -> tuple[int, int]:
+        """How many rivals and dropped assumptions were refuted, and how many there are."""
+        found = [v.refuted for i in self.instances for v in i.rivals + i.without]
+        return sum(found), len(found)
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "id": self.id,
+            "statement": self.statement,
+            "status": self.status.value,
+            "method": self.method,
+            "instances": [i.to_dict() for i in self.instances],
+        }
+
+
+@dataclass(frozen=True)
+class TheoremResult:
+    """A theorem with the results of its claims."""
+
+    key: str
+    title: str
+    source: str
+    statement: str
+    assumptions: tuple[tuple[str, str], ...]
+    claims: tuple[ClaimResult, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "key": self.key,
+            "title": self.title,
+            "source": self.source,
+            "statement": self.statement,
+            "assumptions": [{"id": i, "text": text} for i, text in self.assumptions],
+            "claims": [c.to_dict() for c in self.claims],
+        }
+
+
+@dataclass(frozen=True)
+class Run:
+    """The result of a run: what was asked, what was found, and where it comes from."""
+
+    seed: int
+    alpha: float
+    profile: str
+    seconds: float
+    provenance: Mapping[str, Any]
+    theorems: tuple[TheoremResult, ...] = field(default=())
+
+    def claims(self) -> Iterator[tuple[TheoremResult, ClaimResult]]:
+        """All claims with their theorems, in catalogue order."""
+        for theorem in self.theorems:
+            for claim in theorem.claims:
+                yield theorem, claim
+
+    @property
+    def passed(self) -> bool:
+        """Every claim holds, every rival and every dropped assumption is refuted, and there is a claim."""
+        results = [claim.passed for _, claim in self.claims()]
+        return bool(results) and all(results)
+
+    @property
+    def summary(self) -> str:
+        """One line that sums up."""
+        claims = [claim for _, claim in self.claims()]
+        counts = {status: sum(c.status is status for c in claims) for status in Status}
+        told = ", ".join(f"{n} {status}" for status, n in counts.items() if n)
+        refuted, variants = (sum(x) for x in zip(*(c.variants() for c in claims), strict=True)) if claims else (0, 0)
+        instances = sum(len(c.instances) for c in claims)
+        verdict = "all claims hold" if self.passed else f"{sum(not c.passed for c in claims)} claims do not pass"
+        return (
+            f"{verdict}: {len(claims)} claims at {instances} instances ({told}); "
+            f"{refuted}/{variants} rivals and dropped assumptions refuted; "
+            f"P(any false verdict) ≤ {self.alpha:g}; seed {self.seed}; {self.seconds:.1f} s"
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "schema": SCHEMA,
+            "seed": self.seed,
+            "alpha": self.alpha,
+            "profile": self.profile,
+            "seconds": round(self.seconds, 4),
+            "provenance": dict(self.provenance),
+            "theorems": [t.to_dict() for t in self.theorems],
+        }
+
+    def to_json(self) -> str:
+        """The run as JSON text (schema in `theorycheck/data/run.schema.json`)."""
+        return json.dumps(self.to_dict(), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+    def to_latex(self) -> str:
+        """A booktabs table of the claims, for a paper."""
+        from theorycheck.render import latex
+
+        return latex(self)
+
+    def __repr__(self) -> str:
+        from theorycheck.render import plain
+
+        return plain(self)
