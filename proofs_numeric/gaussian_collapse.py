@@ -95,7 +95,7 @@ def moments_of_the_scale(moment=form.scale_moment):
     scope="all real ν > 0, all x > 0",
     rivals={"tilt to two degrees more": dict(degrees=2), "weight x/ν": dict(power=sp.S(1))},
 )
-def change_of_measure(degrees=1, power=sp.Rational(1, 2)):
+def change_of_measure(degrees=1, power=form.HALF):
     """√(x/ν)·f_ν(x) = c₄·f_{ν+1}(x): under the √-tilt σ_t times the likelihood ratio is the constant c₄^t.
 
     So E σ_t = c₄^t σ_0 for every t, without variance.
@@ -209,7 +209,7 @@ def scale(rng, size, n, steps, kernel="literal", biased=False, noise="gaussian",
 
 
 def scale_variance(n, steps):
-    """A bound on Var σ_t/σ_0²: E σ_t² = σ_0², and E σ_t ≥ (1 − 1/(2ν))^{t/2} σ_0 by the lower bound on c₄²."""
+    """A bound on Var σ_t/σ_0²: E σ_t² = σ_0², and E σ_t ≥ (1 − 1/(2ν))^{t/2} σ_0 as c₄² > 1 − 1/(2ν)."""
     return 1 - (1 - 1 / (2 * (n - 1))) ** steps
 
 
@@ -301,10 +301,8 @@ def drift_of_the_logarithm(drift=form.log_drift, spread=form.log_spread):
     scope="every n from 2 to 2000",
     rivals={"the drift is log c₄": dict(least=lambda n: 1, most=lambda n: 1)},
 )
-def typical_path_shrinks_faster(
-    least=lambda n: 2, most=lambda n: 2 + sp.Rational(9, 10) / (n - 1)
-):
-    """The drift of log σ_t is 2 to 2 + 0.9/ν times log c₄: the median path collapses twice as fast as the mean."""
+def typical_path_shrinks_faster(least=lambda n: 2, most=lambda n: 2 + sp.Rational(9, 10) / (n - 1)):
+    """log σ_t drifts at 2 to 2 + 0.9/ν times log c₄: the median path collapses twice as fast as the mean."""
     ratio = form.log_drift(N) / sp.log(form.contraction_factor(N))
     every = {N: Integers(2, 2000)}
     return [below(least(N), ratio, over=every), below(ratio, most(N), over=every)]
@@ -380,7 +378,9 @@ def fourth_moment_of_displacement(n, steps):
     margin=0.02,
     rivals={
         "one generation less": dict(spread=lambda n, t: Fraction(t - 1, n)),
-        "σ² shrinks with c₄": dict(spread=lambda n, t: sum(contraction_factor(n) ** (2 * s) for s in range(t)) / n),
+        "σ² shrinks with c₄": dict(
+            spread=lambda n, t: sum(contraction_factor(n) ** (2 * s) for s in range(t)) / n
+        ),
     },
 )
 def mean_spreads_linearly(n, steps, spread=lambda n, t: Fraction(t, n)):
@@ -399,22 +399,24 @@ def path_length(rng, size, n, steps):
     margin=0.02,
     rivals={
         "linear growth": dict(total=lambda n, t: t),
-        "rate c₄²": dict(total=lambda n, t: (1 - contraction_factor(n) ** (2 * t)) / (1 - contraction_factor(n) ** 2)),
+        "rate c₄²": dict(
+            total=lambda n, t: (1 - contraction_factor(n) ** (2 * t)) / (1 - contraction_factor(n) ** 2)
+        ),
     },
 )
 def mean_path_is_short(
     n, steps, total=lambda n, t: (1 - contraction_factor(n) ** t) / (1 - contraction_factor(n))
 ):
     """E Σ|μ_{s+1} − μ_s| = √(2/(πn))·(1−c₄^t)/(1−c₄)·σ_0: summable, so μ_t converges almost surely."""
-    return equals(
-        mean(path_length, n, steps, variance=steps**2 / n), sqrt(2 / (np.pi * n)) * total(n, steps)
-    )
+    return equals(mean(path_length, n, steps, variance=steps**2 / n), sqrt(2 / (np.pi * n)) * total(n, steps))
 
 
 # --- what the assumption of Gaussian samples carries --------------------------------------------------------
 
 
-@theorem.certified(at=[dict(n=10), dict(n=50)], scope="one generation", without={"gaussian": dict(noise="two-point")})
+@theorem.certified(
+    at=[dict(n=10), dict(n=50)], scope="one generation", without={"gaussian": dict(noise="two-point")}
+)
 def gaussian_samples_are_needed(n, noise="gaussian"):
     """E S/σ ≤ c₄(n) for Gaussian samples; two-point samples break it, by enumeration of all 2^n of them."""
     if noise == "gaussian":

@@ -171,7 +171,10 @@ def _progress() -> Iterator[Any]:
 
         def move(event: str, theorem: Any, claim: Any, total: int) -> None:
             progress.update(
-                task, total=total, description=f"{theorem.key}::{claim.id}", advance=1 if event == "end" else 0
+                task,
+                total=total,
+                description=f"{theorem.key}::{claim.id}",
+                advance=1 if event == "end" else 0,
             )
 
         yield move

@@ -148,7 +148,9 @@ class FiniteLaws:
     def normalise(masses: Sequence, weights: Sequence) -> FiniteLaw:
         """Scale masses to sum 1 and weights to largest 1."""
         total, largest = sum(masses), max(weights)
-        return FiniteLaw(tuple(Fraction(m) / total for m in masses), tuple(Fraction(w) / largest for w in weights))
+        return FiniteLaw(
+            tuple(Fraction(m) / total for m in masses), tuple(Fraction(w) / largest for w in weights)
+        )
 
     def __str__(self) -> str:
         return f"laws on {self.atoms[0]} to {self.atoms[1]} atoms"

@@ -12,7 +12,9 @@ from typing import Any
 
 import pytest
 
-COLLECTED: pytest.StashKey[list] = pytest.StashKey()  # all theorems of the session: they share its error budget
+COLLECTED: pytest.StashKey[list] = (
+    pytest.StashKey()
+)  # all theorems of the session: they share its error budget
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -48,7 +50,9 @@ class TheoremModule(pytest.Module):
             for claim in theorem.claims:
                 for parameters in claim.at("quick"):
                     name = f"{claim.id}[{instance_id(parameters)}]" if parameters else claim.id
-                    yield ClaimItem.from_parent(self, name=name, theorem=theorem, claim=claim, parameters=parameters)
+                    yield ClaimItem.from_parent(
+                        self, name=name, theorem=theorem, claim=claim, parameters=parameters
+                    )
 
 
 class Failed(Exception):

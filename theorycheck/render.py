@@ -26,7 +26,9 @@ def report(run: Run) -> RenderableType:
     """The table of claims, what does not pass and why, and the line that sums up."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, expand=False)
     for header in ("claim", "status", "scope", "interval or certificate"):
-        table.add_column(header, overflow="fold", ratio=None if header == "status" else 1, no_wrap=header == "status")
+        table.add_column(
+            header, overflow="fold", ratio=None if header == "status" else 1, no_wrap=header == "status"
+        )
     for header in ("margin", "tightness", "refuted", "s"):
         table.add_column(header, justify="right", no_wrap=True)
     for theorem in run.theorems:
@@ -76,7 +78,9 @@ def evidence(finding: Finding) -> str:
 
 def plain(run: Run, width: int = 150) -> str:
     """The report without colours, `width` columns wide."""
-    console = Console(file=io.StringIO(), width=width, color_system=None, force_terminal=False, legacy_windows=False)
+    console = Console(
+        file=io.StringIO(), width=width, color_system=None, force_terminal=False, legacy_windows=False
+    )
     console.print(report(run))
     lines = console.file.getvalue().splitlines()  # type: ignore[attr-defined]
     return "\n".join(line.rstrip() for line in lines)
@@ -107,9 +111,7 @@ def latex(run: Run) -> str:
             refuted, variants = claim.variants()
             tightest = claim.tightest
             sharp = "" if tightest is None else f"{tightest.finding.slack:.4g}"
-            lines.append(
-                rf"{_escape(claim.id)} & {claim.status.value} & {sharp} & {refuted}/{variants} \\"
-            )
+            lines.append(rf"{_escape(claim.id)} & {claim.status.value} & {sharp} & {refuted}/{variants} \\")
     return "\n".join([*lines, r"\bottomrule", r"\end{tabular}"]) + "\n"
 
 
@@ -153,5 +155,7 @@ def _instance_difference(key: str, before: Mapping[str, Any], after: Mapping[str
         new = {v[label]: v["status"] for v in after[kind]}
         for name in [*old, *(n for n in new if n not in old)]:
             if old.get(name) != new.get(name):
-                lines.append(f"  {key} {kind} “{name}”: {old.get(name, 'absent')} → {new.get(name, 'absent')}")
+                lines.append(
+                    f"  {key} {kind} “{name}”: {old.get(name, 'absent')} → {new.get(name, 'absent')}"
+                )
     return lines

@@ -91,7 +91,9 @@ class InstanceResult:
         f = self.finding
         return {
             "id": self.id,
-            "parameters": {k: v if isinstance(v, (int, float, bool)) else str(v) for k, v in self.parameters.items()},
+            "parameters": {
+                k: v if isinstance(v, (int, float, bool)) else str(v) for k, v in self.parameters.items()
+            },
             "status": f.status.value,
             "scope": f.scope,
             "interval": _finite(f.interval),
@@ -231,9 +233,13 @@ class Run:
         claims = [claim for _, claim in self.claims()]
         counts = {status: sum(c.status is status for c in claims) for status in Status}
         told = ", ".join(f"{n} {status}" for status, n in counts.items() if n)
-        refuted, variants = (sum(x) for x in zip(*(c.variants() for c in claims), strict=True)) if claims else (0, 0)
+        refuted, variants = (
+            (sum(x) for x in zip(*(c.variants() for c in claims), strict=True)) if claims else (0, 0)
+        )
         instances = sum(len(c.instances) for c in claims)
-        verdict = "all claims hold" if self.passed else f"{sum(not c.passed for c in claims)} claims do not pass"
+        verdict = (
+            "all claims hold" if self.passed else f"{sum(not c.passed for c in claims)} claims do not pass"
+        )
         return (
             f"{verdict}: {len(claims)} claims at {instances} instances ({told}); "
             f"{refuted}/{variants} rivals and dropped assumptions refuted; "

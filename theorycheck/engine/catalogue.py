@@ -22,7 +22,9 @@ def catalogue() -> tuple[Theorem, ...]:
     import proofs_numeric
 
     names = sorted(info.name for info in pkgutil.iter_modules(proofs_numeric.__path__))
-    modules = [importlib.import_module(f"proofs_numeric.{name}") for name in names if not name.startswith("_")]
+    modules = [
+        importlib.import_module(f"proofs_numeric.{name}") for name in names if not name.startswith("_")
+    ]
     return tuple(checked(theorem) for module in modules for theorem in theorems_of(module))
 
 
@@ -85,7 +87,8 @@ def load(path: Path) -> list[Theorem]:
         raise ValueError(f"no such file: {path}")
     name = f"_theorycheck_file_{path.stem}"
     spec = importlib.util.spec_from_file_location(name, path)
-    assert spec and spec.loader
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     sys.path.insert(0, str(path.parent))

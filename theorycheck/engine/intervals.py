@@ -47,9 +47,9 @@ def empirical_bernstein(moments: Moments, bounds: tuple[float, float], level: fl
     if moments.count < 2:
         return bounds
     logarithm = math.log(4 / level)
-    half = math.sqrt(2 * moments.variance * logarithm / moments.count) + 7 * (bounds[1] - bounds[0]) * logarithm / (
-        3 * (moments.count - 1)
-    )
+    half = math.sqrt(2 * moments.variance * logarithm / moments.count) + 7 * (
+        bounds[1] - bounds[0]
+    ) * logarithm / (3 * (moments.count - 1))
     return max(bounds[0], moments.mean - half), min(bounds[1], moments.mean + half)
 
 
@@ -107,7 +107,11 @@ class Catoni:
     def deviation(variance: float, count: int, level: float) -> float:
         """η = √(2v·log(2/level)/(n − 2 log(2/level))), infinite while n is too small."""
         logarithm = math.log(2 / level)
-        return math.sqrt(2 * variance * logarithm / (count - 2 * logarithm)) if count > 2 * logarithm else math.inf
+        return (
+            math.sqrt(2 * variance * logarithm / (count - 2 * logarithm))
+            if count > 2 * logarithm
+            else math.inf
+        )
 
     def sums(self, values: np.ndarray) -> np.ndarray:
         """r over one block, at each grid point."""

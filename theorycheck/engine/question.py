@@ -67,7 +67,9 @@ class Question:
         missing = [name for name in self.claim.arguments if name not in fixed]
         unknown = [name for name in missing if name not in domains]
         if unknown:
-            raise ValueError(f"{self.claim.id}: no assumption and no instance gives a value to {unknown[0]!r}")
+            raise ValueError(
+                f"{self.claim.id}: no assumption and no instance gives a value to {unknown[0]!r}"
+            )
         return {name: domains[name] for name in missing}
 
     def original(self) -> Question:
@@ -78,7 +80,14 @@ class Question:
         """The claim's rivals at this instance."""
         for name, rival in self.claim.rivals.items():
             yield Question(
-                self.theorem, self.claim, self.parameters, self.context, name, rival.overrides, rival, self.shared
+                self.theorem,
+                self.claim,
+                self.parameters,
+                self.context,
+                name,
+                rival.overrides,
+                rival,
+                self.shared,
             )
 
     def dropped(self) -> Iterator[Question]:

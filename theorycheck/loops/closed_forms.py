@@ -13,7 +13,11 @@ HALF = sp.Rational(1, 2)
 
 def chi_square_density(x, freedom):
     """Density of χ²_ν at x > 0."""
-    return x ** (freedom / sp.S(2) - 1) * sp.exp(-x / 2) / (2 ** (freedom / sp.S(2)) * sp.gamma(freedom / sp.S(2)))
+    return (
+        x ** (freedom / sp.S(2) - 1)
+        * sp.exp(-x / 2)
+        / (2 ** (freedom / sp.S(2)) * sp.gamma(freedom / sp.S(2)))
+    )
 
 
 def chi_square_below(x, freedom):
@@ -57,7 +61,11 @@ def isotropic_constant_plane(n):
     """E tr√W/2 for the scaled Wishart matrix W in two dimensions (ν degrees of freedom, mean I)."""
     nu = n - 1
     return (
-        HALF * sp.sqrt(2 / sp.S(nu)) * sp.gamma(nu + HALF) / sp.gamma(nu) * sp.hyper((-HALF, nu - 1), (nu,), -1)
+        HALF
+        * sp.sqrt(2 / sp.S(nu))
+        * sp.gamma(nu + HALF)
+        / sp.gamma(nu)
+        * sp.hyper((-HALF, nu - 1), (nu,), -1)
     )
 
 

@@ -37,7 +37,9 @@ def choice_ratio(p: Sequence, a: Sequence, choices: int) -> list:
     return [sum(chance * choices * x / (x + rest) for chance, rest in others) for x in a]
 
 
-def step(p: Sequence, a: Sequence, choices: int, reference: Sequence | None = None, synthetic_weight=None) -> list:
+def step(
+    p: Sequence, a: Sequence, choices: int, reference: Sequence | None = None, synthetic_weight=None
+) -> list:
     """p_{t+1}: curated only, or mixed with `reference` at a finite `synthetic_weight` (λ)."""
     kept = [x * h for x, h in zip(p, choice_ratio(p, a, choices), strict=True)]
     if synthetic_weight is None:

@@ -61,7 +61,9 @@ def _effect(question: Question) -> float:
 def _gaps(comparison: Comparison) -> tuple[np.ndarray, np.ndarray]:
     """Ends of the gap in units of the scale, entry by entry."""
     left, right = (_value(side) for side in (comparison.left, comparison.right))
-    error = sum(np.asarray(s.error, float) for s in (comparison.left, comparison.right) if isinstance(s, Enclosed))
+    error = sum(
+        np.asarray(s.error, float) for s in (comparison.left, comparison.right) if isinstance(s, Enclosed)
+    )
     scale = np.abs(_value(comparison.scale if comparison.scale is not None else comparison.right))
     scale = np.where(scale == 0, 1.0, scale)
     gap, error = np.broadcast_arrays(np.atleast_1d((left - right) / scale), error / scale)
@@ -73,4 +75,8 @@ def _gaps(comparison: Comparison) -> tuple[np.ndarray, np.ndarray]:
 def _value(side: object) -> np.ndarray:
     if isinstance(side, Enclosed):
         return np.asarray(side.value, float)
-    return np.asarray(side, float) if isinstance(side, (np.ndarray, float)) else np.asarray(float(ball(side).mid()))
+    return (
+        np.asarray(side, float)
+        if isinstance(side, (np.ndarray, float))
+        else np.asarray(float(ball(side).mid()))
+    )

@@ -55,7 +55,9 @@ def decide(question: Question) -> Finding:
             if settled.slack is not None and (found["slack"] is None or settled.slack < found["slack"]):
                 found["slack"], found["witness"] = settled.slack, _show(drawn)
 
-    scope = f"{examples} random instances: " + ", ".join(f"{name} {domain}" for name, domain in domains.items())
+    scope = f"{examples} random instances: " + ", ".join(
+        f"{name} {domain}" for name, domain in domains.items()
+    )
     try:
         search()
     except _Counterexample:
@@ -63,11 +65,14 @@ def decide(question: Question) -> Finding:
         return _refuted(settled, where, scope)
     if found["undecided"]:
         return Finding(
-            Status.UNDECIDED, scope, witness=found["undecided"], reason="ball arithmetic cannot separate the two sides"
+            Status.UNDECIDED,
+            scope,
+            witness=found["undecided"],
+            reason="ball arithmetic cannot separate the two sides",
         )
     return Finding(
         Status.SUPPORTED,
-        question.claim.scope and f"{question.claim.scope} ({scope})" or scope,
+        (question.claim.scope and f"{question.claim.scope} ({scope})") or scope,
         slack=found["slack"],
         witness=found["witness"],
         certificate="no counterexample",
@@ -93,7 +98,11 @@ def _settle_all(question: Question, drawn: dict[str, Any]) -> list[Settled]:
 
 def _refuted(settled: Settled, where: str, scope: str) -> Finding:
     return Finding(
-        Status.REFUTED, scope, interval(settled.gap), witness=where, certificate=f"counterexample by {settled.how}"
+        Status.REFUTED,
+        scope,
+        interval(settled.gap),
+        witness=where,
+        certificate=f"counterexample by {settled.how}",
     )
 
 

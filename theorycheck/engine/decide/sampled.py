@@ -49,7 +49,9 @@ def decide(question: Question) -> Finding:
         effect, certificate = _effect(question)
         target = effect / 2
         if not effect > 0:
-            return Finding(Status.UNDECIDED, question.scope, reason="no certificate that the rival is false here")
+            return Finding(
+                Status.UNDECIDED, question.scope, reason="no certificate that the rival is false here"
+            )
     refusal = _refusal(statistic, draws, target * scale)
     if refusal:
         return Finding(Status.UNDECIDED, question.scope, reason=refusal)
@@ -82,7 +84,10 @@ def decide(question: Question) -> Finding:
 
 def _sides(comparison: Comparison) -> tuple[Sample, int, Any]:
     """The sampled side, its sign in the gap, and the other side."""
-    for side, sign, other in ((comparison.left, 1, comparison.right), (comparison.right, -1, comparison.left)):
+    for side, sign, other in (
+        (comparison.left, 1, comparison.right),
+        (comparison.right, -1, comparison.left),
+    ):
         if isinstance(side, Sample):
             return side, sign, other
     raise ValueError("a sampled claim compares a mean or a law with something")
@@ -97,7 +102,7 @@ def _scale(comparison: Comparison, other: Any) -> float:
 
 
 def _effect(question: Question) -> tuple[float, str | None]:
-    """By how much a rival is false at its instance, from below, and the certificate; (−inf, None) if unknown."""
+    """By how much a rival is false at its instance, from below, and the certificate; (−inf, None): unknown."""
     if question.rival is None:
         return math.inf, None
     if question.rival.certificate is not None:
@@ -125,7 +130,9 @@ def _refusal(statistic: Sample, draws: _Draws, target: float) -> str | None:
     if statistic.bounds is not None:
         return None
     if statistic.variance is None or not math.isfinite(statistic.variance):
-        return "plain Monte Carlo refused: neither bounds nor a finite variance are known, so no interval holds"
+        return (
+            "plain Monte Carlo refused: neither bounds nor a finite variance are known, so no interval holds"
+        )
     logarithm = math.log(2 / draws.level)
     needed = 2 * logarithm * (1 + statistic.variance / target**2)
     last = draws.question.context.budget.looks - 1
@@ -187,7 +194,9 @@ class _Draws:
         return self._moments[look]
 
     def _merge(self, blocks: range) -> intervals.Moments:
-        return functools.reduce(intervals.Moments.merge, self._map(intervals.Moments.of, blocks), intervals.Moments())
+        return functools.reduce(
+            intervals.Moments.merge, self._map(intervals.Moments.of, blocks), intervals.Moments()
+        )
 
     def _catoni(self, look: int) -> tuple[float, float]:
         """From the draws that this look adds; those before are the pilot that places the grid."""
@@ -219,7 +228,9 @@ class _Draws:
         )
 
         def one(block: int) -> Any:
-            values = np.asarray(statistic.draw(generator(seed, names, block), size, *statistic.arguments), float)
+            values = np.asarray(
+                statistic.draw(generator(seed, names, block), size, *statistic.arguments), float
+            )
             if values.shape != (size,) or not np.isfinite(values).all():
                 raise ValueError(f"{names[1]}: a draw must give {size} finite numbers")
             return summary(values)

@@ -26,7 +26,9 @@ def decide(question: Question) -> Finding:
     """SUPPORTED with the smallest slack found, or REFUTED by a confirmed violation."""
     (name, domain), *others = question.free().items()
     if others or not hasattr(domain, "from_unit"):
-        raise ValueError(f"{question.claim.id}: a search needs exactly one free argument, over a searchable domain")
+        raise ValueError(
+            f"{question.claim.id}: a search needs exactly one free argument, over a searchable domain"
+        )
 
     def gap(cube: np.ndarray) -> float:
         """The largest left − right, relative to the right side; positive means violated."""
@@ -37,7 +39,9 @@ def decide(question: Question) -> Finding:
         ]
         return max(gaps)
 
-    generations = question.options.get("generations", GENERATIONS) * (10 if question.context.profile == "full" else 1)
+    generations = question.options.get("generations", GENERATIONS) * (
+        10 if question.context.profile == "full" else 1
+    )
     result = differential_evolution(
         lambda cube: -gap(cube),
         [(0.0, 1.0)] * domain.dimension,

@@ -8,6 +8,7 @@ refutation is confirmed by ball arithmetic at a test point.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 
 import mpmath
@@ -20,7 +21,13 @@ from theorycheck.theorem import Comparison
 from theorycheck.verdict import Finding, Status
 
 DIGITS = 50
-POSITIVE_POINTS = (sp.Rational(7, 3), sp.Rational(13, 5), sp.Rational(37, 10), sp.Rational(29, 7), sp.Rational(16, 3))
+POSITIVE_POINTS = (
+    sp.Rational(7, 3),
+    sp.Rational(13, 5),
+    sp.Rational(37, 10),
+    sp.Rational(29, 7),
+    sp.Rational(16, 3),
+)
 INTEGER_POINTS = (3, 4, 7, 6, 11)
 
 
@@ -28,7 +35,11 @@ def decide(question: Question) -> Finding:
     """PROVED with the certificate of the last step, or the first finding that is not."""
     finding = Finding(Status.UNDECIDED, question.scope, reason="there is nothing to decide")
     for comparison in comparisons(question.build()):
-        finding = _identity(question, comparison) if comparison.relation == "=" else _inequality(question, comparison)
+        finding = (
+            _identity(question, comparison)
+            if comparison.relation == "="
+            else _inequality(question, comparison)
+        )
         if finding.status is not Status.PROVED:
             break
     return finding
@@ -50,9 +61,13 @@ def _identity(question: Question, comparison: Comparison) -> Finding:
                     witness=", ".join(f"{k} = {v}" for k, v in point.items()) or None,
                     certificate=found.how,
                 )
-        return Finding(Status.UNDECIDED, question.scope, reason=f"the sides differ by {mpmath.nstr(residual, 3)}")
+        return Finding(
+            Status.UNDECIDED, question.scope, reason=f"the sides differ by {mpmath.nstr(residual, 3)}"
+        )
     if not _vanishes(closed[0] - closed[1]):
-        return Finding(Status.UNDECIDED, question.scope, reason="equal to 50 digits, but sympy does not simplify it")
+        return Finding(
+            Status.UNDECIDED, question.scope, reason="equal to 50 digits, but sympy does not simplify it"
+        )
     return Finding(
         Status.PROVED,
         question.scope,
@@ -66,7 +81,9 @@ def _points(symbols: set[sp.Symbol]) -> list[dict[sp.Symbol, sp.Expr]]:
         return [{}]
     return [
         {
-            s: sp.Integer(INTEGER_POINTS[(shift + i) % 5]) if s.is_integer else POSITIVE_POINTS[(shift + i) % 5]
+            s: sp.Integer(INTEGER_POINTS[(shift + i) % 5])
+            if s.is_integer
+            else POSITIVE_POINTS[(shift + i) % 5]
             for i, s in enumerate(ordered)
         }
         for shift in range(3)
@@ -87,6 +104,7 @@ def _value(expression: sp.Expr) -> mpmath.mpf:
     return mpmath.mpf(sp.N(replaced, DIGITS + 25))
 
 
+@functools.lru_cache(maxsize=256)  # a claim and its rivals share their integrals
 def _quadrature(integral: sp.Integral) -> mpmath.mpf:
     (symbol, low, high), *others = integral.limits
     if others:
@@ -159,6 +177,10 @@ def _inequality(question: Question, comparison: Comparison) -> Finding:
         found = settle(Comparison(comparison.relation, *sides))
         if found.holds is False:
             return Finding(
-                Status.REFUTED, question.scope, interval(found.gap), witness=str(shifted), certificate=found.how
+                Status.REFUTED,
+                question.scope,
+                interval(found.gap),
+                witness=str(shifted),
+                certificate=found.how,
             )
     return Finding(Status.UNDECIDED, question.scope, reason="the coefficients have mixed signs")
