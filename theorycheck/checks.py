@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 from numbers import Integral, Real
 from typing import Any
 
@@ -13,27 +14,30 @@ def integer(name: str, value: Any, least: int) -> int:
     """`value` as an int; TypeError unless integral, ValueError below `least`."""
     if isinstance(value, bool) or not isinstance(value, Integral):
         raise TypeError(f"{name} must be an integer of at least {least}, got {value!r}")
-    if value < least:
-        raise ValueError(f"{name} must be at least {least}, got {value}")
-    return int(value)
+    whole = operator.index(value)
+    if whole < least:
+        raise ValueError(f"{name} must be at least {least}, got {whole}")
+    return whole
 
 
 def choices(value: Any) -> float:
     """The number K of proposals as a float: an integer of at least 1, or `math.inf`."""
     if isinstance(value, bool) or not isinstance(value, Real):
         raise TypeError(f"choices must be an integer of at least 1 or math.inf, got {value!r}")
-    if not value >= 1 or (value != math.inf and value != int(value)):
+    number = float(value)
+    if not number >= 1 or not (number == math.inf or number.is_integer()):
         raise ValueError(f"choices must be an integer of at least 1 or math.inf, got {value}")
-    return float(value)
+    return number
 
 
 def synthetic_weight(value: Any) -> float:
     """The weight λ of synthetic against real data: a number in [0, ∞]."""
     if isinstance(value, bool) or not isinstance(value, Real):
         raise TypeError(f"synthetic_weight must be a number in [0, inf], got {value!r}")
-    if not value >= 0:
+    number = float(value)
+    if not number >= 0:
         raise ValueError(f"synthetic_weight must be in [0, inf], got {value}")
-    return float(value)
+    return number
 
 
 def vector(name: str, value: Any) -> np.ndarray:

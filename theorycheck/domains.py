@@ -31,7 +31,7 @@ class Integers:
     most: float = math.inf
 
     def contains(self, value: Any) -> bool:
-        return isinstance(value, Integral) and self.least <= value <= self.most
+        return isinstance(value, Integral) and self.least <= int(value) <= self.most
 
     def strategy(self) -> Any:
         from hypothesis import strategies as st
@@ -56,7 +56,7 @@ class Rationals:
     denominator: int = 10_000
 
     def contains(self, value: Any) -> bool:
-        return isinstance(value, (int, float, Rational)) and self.least <= value <= self.most
+        return isinstance(value, (float, Rational)) and _between(value, self.least, self.most)
 
     def strategy(self) -> Any:
         from hypothesis import strategies as st
@@ -66,6 +66,10 @@ class Rationals:
 
     def __str__(self) -> str:
         return f"≥ {self.least}" if self.most == math.inf else f"in [{self.least}, {self.most}]"
+
+
+def _between(value: Any, least: Any, most: Any) -> bool:
+    return bool(least <= value <= most)
 
 
 @dataclass(frozen=True)

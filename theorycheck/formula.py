@@ -25,7 +25,8 @@ def _digamma(order: arb, x: arb) -> arb:
     """ψ_m(x) = (−1)^{m+1} m! ζ(m+1, x); ψ itself for m = 0."""
     if order == 0:
         return x.digamma()
-    return (-1) ** (int(order.unique_fmpz()) + 1) * order.gamma() * order * (order + 1).zeta(x)
+    sign = (order * arb.pi()).cos()
+    return -sign * (order + 1).gamma() * (order + 1).zeta(x)
 
 
 # fmt: off

@@ -63,7 +63,7 @@ def checked(theorem: Theorem) -> Theorem:
             if dropped not in domains:
                 raise ValueError(f"{where} drops {dropped!r}, which is not an assumption of the theorem")
             if _satisfied(domains[dropped], {**claim.arguments, **claim.instances[0], **overrides}):
-                raise ValueError(f"{where}: the instance without {dropped!r} still satisfies it")
+                raise ValueError(f"{where}: dropping {dropped!r} leaves it satisfied")
     return theorem
 
 
@@ -98,7 +98,7 @@ def load(path: Path) -> list[Theorem]:
         raise ValueError(f"{error.filename}, line {error.lineno}: {error.msg}") from error
     except Exception as error:
         raise ValueError(
-            f"{path}, line {_line(error, path)}: the file fails to import with {type(error).__name__}: {error}"
+            f"{path}, line {_line(error, path)}: importing fails with {type(error).__name__}: {error}"
         ) from error
     finally:
         sys.path.remove(str(path.parent))

@@ -95,11 +95,11 @@ def running(
     `files` are the theorems from outside the catalogue: they add to the error budget's count.
     """
     workers = workers if workers is not None else os.cpu_count() or 1
-    if not isinstance(seed, Integral) or isinstance(seed, bool) or seed < 0:
+    if not isinstance(seed, Integral) or isinstance(seed, bool) or int(seed) < 0:
         raise ValueError(f"seed must be an integer of at least 0, got {seed!r}")
-    if not isinstance(alpha, Real) or not 0 < alpha < 1:
+    if not isinstance(alpha, Real) or not 0 < float(alpha) < 1:
         raise ValueError(f"alpha must lie in (0, 1), got {alpha!r}")
-    if not isinstance(workers, Integral) or isinstance(workers, bool) or workers < 1:
+    if not isinstance(workers, Integral) or isinstance(workers, bool) or int(workers) < 1:
         raise ValueError(f"workers must be an integer of at least 1, got {workers!r}")
     if profile not in budget.LOOKS:
         raise ValueError(f"profile must be one of {', '.join(budget.LOOKS)}, got {profile!r}")

@@ -40,7 +40,7 @@ def kernel(function: Callable) -> Any:
     Kernels of this package are cached on disk; kernels of a user's own file are compiled afresh each
     time, because nothing tells which other files they call.
     """
-    dispatcher = njit(nogil=True)(function)
+    dispatcher: Any = njit(nogil=True)(function)
     # With NUMBA_DISABLE_JIT=1, njit returns the function itself: nothing to cache.
     if hasattr(dispatcher, "py_func") and Path(function.__code__.co_filename).resolve().parent == _HERE:
         dispatcher._cache = _SourceKeyedCache(function)

@@ -73,7 +73,7 @@ def settle(comparison: Comparison, values: Mapping[sp.Symbol, Any] | None = None
     for side in (left, right):
         if isinstance(side, float):
             raise TypeError(
-                f"a float ({side!r}) decides nothing exactly; pass a Fraction, a sympy expression, or Enclosed"
+                f"a float ({side!r}) proves nothing; pass a Fraction, a sympy expression, or Enclosed"
             )
     exact = [_fraction(side) for side in (left, right)]
     if exact[0] is not None and exact[1] is not None:

@@ -6,6 +6,7 @@ The function returns one comparison or several; `over` maps symbols to finite do
 from __future__ import annotations
 
 import itertools
+from typing import Any
 
 from theorycheck.engine.decide._common import comparisons, settle
 from theorycheck.engine.question import Question
@@ -17,7 +18,7 @@ def decide(question: Question) -> Finding:
     """PROVED if every case is certain, REFUTED at the first that certainly fails."""
     cases, worst, tightest = 0, None, None
     for comparison in comparisons(question.build()):
-        for point in itertools.product(*comparison.over.values()):
+        for point in itertools.product(*map(_members, comparison.over.values())):
             values = dict(zip(comparison.over, point, strict=True))
             where = ", ".join(f"{symbol} = {value}" for symbol, value in values.items()) or question.scope
             found = settle(comparison, values)
@@ -45,3 +46,10 @@ def decide(question: Question) -> Finding:
         witness=tightest[1] if tightest else None,
         certificate=f"{cases} cases; the worst by {worst.how}" if cases > 1 else worst.how,
     )
+
+
+def _members(domain: Any) -> list:
+    try:
+        return list(domain)
+    except TypeError:
+        raise TypeError(f"a certified claim runs through finite domains, and {domain} is none") from None

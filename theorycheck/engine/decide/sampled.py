@@ -102,7 +102,7 @@ def _scale(comparison: Comparison, other: Any) -> float:
 
 
 def _effect(question: Question) -> tuple[float, str | None]:
-    """By how much a rival is false at its instance, from below, and the certificate; (−inf, None): unknown."""
+    """By how much a rival is false here, from below, and the certificate; (−inf, None): unknown."""
     if question.rival is None:
         return math.inf, None
     if question.rival.certificate is not None:

@@ -24,6 +24,7 @@ GENERATIONS = 60
 
 def decide(question: Question) -> Finding:
     """SUPPORTED with the smallest slack found, or REFUTED by a confirmed violation."""
+    domain: Any
     (name, domain), *others = question.free().items()
     if others or not hasattr(domain, "from_unit"):
         raise ValueError(
