@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from theorycheck.domains import FiniteLaw, FiniteLaws, Integers, Matrices, OneOf, Rationals
+from theorycheck.domains import FiniteLaw, FiniteLaws, Integers, Matrices, OneOf, Rationals, Spectra
 from theorycheck.sources import BERTRAND_2024, DERIVED, FERBACH_2024, Source
 from theorycheck.theorem import (
     Assumption,
@@ -47,6 +47,7 @@ __all__ = [
     "Rationals",
     "Rival",
     "Source",
+    "Spectra",
     "Theorem",
     "above",
     "at_least",

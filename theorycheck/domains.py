@@ -186,3 +186,22 @@ class Matrices:
 
     def __str__(self) -> str:
         return f"positive semidefinite matrices of size {self.sizes[0]} to {self.sizes[1]}"
+
+
+@dataclass(frozen=True)
+class Spectra:
+    """Eigenvalues of a covariance: tuples of at least one non-negative number, not all zero."""
+
+    sizes: tuple[int, int] = (1, 5)
+
+    def contains(self, value: Any) -> bool:
+        return bool(len(value) >= 1 and min(value) >= 0 and max(value) > 0)
+
+    def strategy(self) -> Any:
+        from hypothesis import strategies as st
+
+        entry = st.fractions(0, 100, max_denominator=100)
+        return st.lists(entry, min_size=self.sizes[0], max_size=self.sizes[1]).filter(any).map(tuple)
+
+    def __str__(self) -> str:
+        return f"spectra of size {self.sizes[0]} to {self.sizes[1]}"

@@ -1,0 +1,352 @@
+"""A d-dimensional Gaussian refitted to its own samples collapses: E√Σ_t ⪯ c₄(n)^t √Σ_0.
+
+The constant of one dimension suffices for every d, every Σ_0 and every n ≥ 2, n − 1 < d included, and no
+smaller one does uniformly in t. In Σ's eigenbasis: sign flips leave the scaled Wishart W's law unchanged,
+so E√X, X = S^½WS^½, is diagonal; (√X)_ii ≤ √X_ii; and X_ii = s_i χ²_ν/ν. Testing Σ_0 = I alone would
+"support" the smaller constant E tr√W/d, which does not iterate.
+"""
+
+from fractions import Fraction
+
+import numpy as np
+import sympy as sp
+from scipy import stats
+
+from proofs_numeric.gaussian_collapse import distance_between_chi_squares
+from theorycheck import (
+    BERTRAND_2024,
+    Assumption,
+    Enclosed,
+    Integers,
+    Matrices,
+    Rival,
+    Spectra,
+    Theorem,
+    at_least,
+    at_most,
+    equals,
+    law,
+    mean,
+)
+from theorycheck.loops import closed_forms as form
+from theorycheck.loops import covariance
+from theorycheck.loops.gaussian import contraction_factor
+
+theorem = Theorem(
+    key="gaussian-collapse-multivariate",
+    title="A d-dimensional Gaussian refitted to its own samples collapses",
+    source=BERTRAND_2024,
+    statement=r"\mathbb{E}\sqrt{\Sigma_t} \preceq \alpha^t \sqrt{\Sigma_0},\quad 0 \le \alpha < 1",
+    assumptions=[
+        Assumption("sample-size", "each generation has n ≥ 2 samples", {"n": Integers(2)}),
+        Assumption(
+            "covariance",
+            "Σ_0 is positive semidefinite and not zero (given by its spectrum)",
+            {"spectrum": Spectra()},
+        ),
+    ],
+)
+
+D = sp.Symbol("d", integer=True, positive=True)
+X, DEGREES = sp.symbols("x d", positive=True)
+
+# --- the three steps of the proof ---------------------------------------------------------------------------
+
+
+@theorem.forall(
+    given={"root": Matrices((2, 4)), "axis": Integers(0, 1)},
+    rivals={"flip on one side": dict(both=False)},
+)
+def sign_flips_commute_with_roots(root, axis, both=True):
+    """If Y² = X then (DYD)² = DXD for every D = diag(±1).
+
+    So √(DXD) = D√X D; as DXD has X's law in the eigenbasis, E√X has no entry off the diagonal.
+    """
+    y = sp.Matrix(root)
+    flip = sp.diag(*[-1 if i == axis else 1 for i in range(y.rows)])
+    flipped = flip * y * flip if both else flip * y
+    return [equals(*pair) for pair in zip(flipped**2, flip * y**2 * flip, strict=True)]
+
+
+@theorem.forall(given={"root": Matrices((2, 4))}, rivals={"equality": dict(relation=equals)})
+def diagonal_of_the_root(root, relation=at_most):
+    """(√X)_ii ≤ √(X_ii): X_ii is the squared length of the i-th row of √X."""
+    y = sp.Matrix(root)
+    return [relation(y[i, i] ** 2, (y * y)[i, i]) for i in range(y.rows)]
+
+
+def scaled_entry(rng, size, n, spectrum, i):
+    """νX_ii/s_i after one literal generation."""
+    sigma = covariance.simulate_covariance(rng, np.diag(spectrum), n, 1, size)
+    return (n - 1) * sigma[:, i, i] / spectrum[i]
+
+
+@theorem.sampled(
+    at=[dict(n=5, spectrum=(1.0, 0.1, 0.01), axis=1), dict(n=3, spectrum=(1.0, 1.0, 1.0, 1.0), axis=3)],
+    margin=0.02,
+    rivals={"n degrees of freedom": Rival(dict(freedom=lambda n: n), distance_between_chi_squares)},
+)
+def diagonal_is_chi_square(n, spectrum, axis, freedom=lambda n: n - 1):
+    """νX_ii/s_i follows χ²_ν in the eigenbasis, whatever the dimension."""
+    return equals(law(scaled_entry, n, spectrum, axis), stats.chi2(freedom(n)))
+
+
+def root_entry(rng, size, n, spectrum, steps, x, y):
+    """x'√Σ_t y of literal loops."""
+    sigma = covariance.simulate_covariance(rng, np.diag(spectrum), n, steps, size)
+    return np.array(x) @ covariance.square_root_entries(sigma) @ np.array(y)
+
+
+AXES = {"first axis": (1.0, 0.0), "second axis": (0.0, 1.0), "diagonal": (0.5**0.5, 0.5**0.5)}
+
+
+@theorem.sampled(
+    at=[dict(n=5, spectrum=(1.0, 0.01))],
+    margin=0.02,
+    rivals={
+        "in any basis": Rival(
+            dict(spectrum=(1.0, 0.0), x=AXES["diagonal"], y=(0.5**0.5, -(0.5**0.5))),
+            lambda n: form.contraction_factor(n) / 2,
+        )
+    },
+)
+def mean_root_is_diagonal(n, spectrum, x=AXES["first axis"], y=AXES["second axis"]):
+    """E(√Σ_1)_12 = 0 in Σ_0's eigenbasis."""
+    return equals(mean(root_entry, n, spectrum, 1, x, y, variance=spectrum[0]), 0)
+
+
+# --- the bound ----------------------------------------------------------------------------------------------
+
+
+@theorem.sampled(
+    at=[
+        dict(n=10, spectrum=(1.0, 0.04), steps=5, direction="first axis"),
+        dict(n=10, spectrum=(1.0, 0.04), steps=5, direction="second axis"),
+        dict(n=10, spectrum=(1.0, 0.04), steps=5, direction="diagonal"),
+        dict(n=2, spectrum=(1.0, 1.0), steps=3, direction="diagonal"),
+    ],
+    margin=0.05,
+    rivals={
+        "isotropic constant, n = 2": Rival(
+            dict(
+                n=2,
+                spectrum=(1.0, 1.0),
+                steps=3,
+                factor=lambda n: float(sp.N(form.isotropic_constant_pair(2))),
+            ),
+            lambda: (form.contraction_factor(2) / form.isotropic_constant_pair(2)) ** 2 - 1,
+        ),
+        "one generation more, one dimension": Rival(
+            dict(n=2, spectrum=(1.0, 0.0), steps=3, direction="first axis", generations=lambda t: t + 1),
+            lambda: 1 / form.contraction_factor(2) - 1,
+        ),
+        "0.97·c₄, one dimension": Rival(
+            dict(
+                n=10,
+                spectrum=(1.0, 0.0),
+                steps=5,
+                direction="first axis",
+                factor=lambda n: 0.97 * contraction_factor(n),
+            ),
+            lambda: Fraction(100, 97) ** 5 - 1,
+        ),
+    },
+)
+def mean_root_decays(n, spectrum, steps, direction, factor=contraction_factor, generations=lambda t: t):
+    """E x'√Σ_t x ≤ c₄^t x'√Σ_0 x for the loop as the paper runs it, n − 1 < d included.
+
+    The variance of x'√Σ_t x is at most E x'Σ_t x = x'Σ_0 x.
+    """
+    x = np.array(AXES[direction])
+    along = mean(root_entry, n, spectrum, steps, AXES[direction], AXES[direction], variance=x**2 @ spectrum)
+    return at_most(along, factor(n) ** generations(steps) * float(x**2 @ np.sqrt(spectrum)))
+
+
+def ratio(rng, size, n, dimension, steps):
+    """R_t = (√Σ_t)_xx/√(x'Σ_t x) from Σ_0 = I under the √-tilt along x; E(√Σ_t)_xx = c₄^t·E_Q R_t."""
+    x = np.eye(dimension)[0]
+    return covariance.tilted_ratio(rng, np.eye(dimension), n, steps, size, x)
+
+
+def isotropic_share(n, dimension, steps):
+    """(α_I/c₄)^t in the plane, where α_I = E tr√W/2."""
+    return (form.isotropic_constant_plane(n) / form.contraction_factor(n)) ** steps
+
+
+@theorem.sampled(
+    at=[dict(n=10, dimension=2, steps=100), dict(n=10, dimension=2, steps=1000)],
+    margin=0.05,
+    first=1024,
+    rivals={
+        "0.99·c₄": Rival(
+            dict(share=lambda n, d, t: Fraction(99, 100) ** t),
+            lambda dimension, steps: Fraction(1, dimension) - Fraction(99, 100) ** steps,
+        ),
+        "isotropic constant": Rival(
+            dict(share=isotropic_share),
+            lambda n, dimension, steps: Fraction(1, dimension) - isotropic_share(n, dimension, steps),
+        ),
+    },
+)
+def bound_at_long_horizons(n, dimension, steps, share=lambda n, d, t: 1):
+    """E(√Σ_t)_xx ≤ c₄^t from Σ_0 = I at every t, by the tilt; no smaller constant does.
+
+    From below E tr√Σ_t ≥ c₄^t √λ_max(Σ_0), so E_Q R_t ≥ 1/d for ever: that certifies the rivals.
+    """
+    return at_most(mean(ratio, n, dimension, steps, bounds=(0.0, 1.0)), share(n, dimension, steps), scale=1)
+
+
+@theorem.sampled(
+    at=[
+        dict(n=10, dimension=2, steps=1000),
+        dict(n=10, dimension=3, steps=500),
+        dict(n=3, dimension=3, steps=100),
+    ],
+    margin=0.035,
+    first=1024,
+    rivals={
+        "1/√d": dict(limit=lambda d: 1 / sp.sqrt(d)),
+        "1/d": dict(limit=lambda d: sp.Rational(1, d)),
+        "1": dict(limit=lambda d: 1),
+    },
+)
+def root_aligns_with_one_direction(n, dimension, steps, limit=form.alignment_limit):
+    """At a horizon t with e^{−t(γ₁−γ₂)} negligible, E_Q R_t = √π·Γ((d+1)/2)/(d·Γ(d/2)) from Σ_0 = I."""
+    return equals(mean(ratio, n, dimension, steps, bounds=(0.0, 1.0)), limit(sp.Integer(dimension)), scale=1)
+
+
+# --- the one-step constant ----------------------------------------------------------------------------------
+
+
+@theorem.symbolic(
+    scope="all d > 0",
+    rivals={
+        "1/√d": dict(constant=lambda d: 1 / sp.sqrt(d)),
+        "c₄(d+1)": dict(constant=lambda d: form.scale_moment(d + 1, 1)),
+    },
+)
+def pair_constant(constant=form.isotropic_constant_pair):
+    """At n = 2 and Σ_0 = I, Σ_1 has rank one and E√Σ_1 = I·E χ_d/d = I·√2Γ((d+1)/2)/(dΓ(d/2))."""
+    chi = sp.Integral(sp.sqrt(X) * form.chi_square_density(X, DEGREES), (X, 0, sp.oo))
+    return equals(chi / DEGREES, constant(DEGREES))
+
+
+@theorem.certified(
+    at=[dict(steps=1), dict(steps=2), dict(steps=100)],
+    scope="n = 2, d from 2 to 200",
+    rivals={
+        "the isotropic constant iterates": dict(steps=2, factor=form.isotropic_constant_pair),
+        "0.9·c₄": dict(
+            steps=100, factor=lambda d: form.contraction_factor(sp.Integer(2)) * sp.Rational(9, 10)
+        ),
+    },
+)
+def isotropic_constant_does_not_iterate(steps, factor=lambda d: form.contraction_factor(sp.Integer(2))):
+    """From rank one on the loop is one-dimensional: E√Σ_t = α_I(2, d)·c₄(2)^{t−1} ⪯ c₄(2)^t, above α_I^t."""
+    truth = form.isotropic_constant_pair(D) * form.contraction_factor(sp.Integer(2)) ** (steps - 1)
+    return at_most(truth, factor(D) ** steps, over={D: Integers(2, 200)})
+
+
+def plane_constants(n, conditions):
+    """α*(S) = max_i E(√X)_ii/√s_i for each condition number, with the error of the quadrature."""
+    fine, coarse = (
+        np.array([max(covariance.mean_root_plane(n, c, order)) for c in conditions]) for order in (72, 56)
+    )
+    return Enclosed(fine, np.abs(fine - coarse) + 1e-11)
+
+
+@theorem.computed(
+    at=[dict(n=10), dict(n=30)],
+    margin=1e-6,
+    scope="d = 2, Σ_0 = I",
+    rivals={
+        "c₄": dict(constant=form.contraction_factor),
+        "ν for ν − 1": dict(constant=lambda n: form.isotropic_constant_plane(n + 1)),
+    },
+)
+def plane_constant(n, constant=form.isotropic_constant_plane):
+    """In the plane α_I = ½√(2/ν)·Γ(ν+½)/Γ(ν)·₂F₁(−½, ν−1; ν; −1)."""
+    return equals(plane_constants(n, [1]), sp.N(constant(sp.Integer(n)), 20))
+
+
+@theorem.computed(
+    at=[dict(n=10)],
+    full=[dict(n=30)],
+    margin=1e-9,
+    scope="d = 2, condition numbers 1, 10², 10⁴, 10⁶",
+    rivals={
+        "the isotropic start is the worst": dict(bound=lambda n, a: np.full_like(a, a[0])),
+        "a constant below c₄": dict(bound=lambda n, a: np.full_like(a, contraction_factor(n) * (1 - 1e-4))),
+    },
+)
+def constant_grows_with_condition(n, bound=lambda n, a: np.append(a[1:], contraction_factor(n))):
+    """α*(S) rises with the condition number, each below the next, and all below c₄, which it approaches."""
+    constants = plane_constants(n, 100.0 ** np.arange(4))
+    return at_most(constants, bound(n, constants.value))
+
+
+@theorem.computed(
+    at=[dict(n=21), dict(n=51), dict(n=101), dict(n=201)],
+    margin=0.01,
+    scope="d = 2, condition number 25",
+    rivals={"one dimension": dict(interaction=0.0), "s_j/(s_i+s_j)": dict(interaction=1 / 26)},
+)
+def first_order_of_the_constant(n, interaction=1 / 36):
+    """α_i = 1 − (1/2ν)[½ + Σ_j s_j/(√s_i+√s_j)²] + O(ν⁻²).
+
+    The remainder is at most 1/(16ν²): twice its value in one dimension, c₄ = 1 − 1/(4ν) + 1/(32ν²) + ….
+    """
+    nu = n - 1
+    fine, coarse = (covariance.mean_root_plane(n, 25.0, order)[0] for order in (72, 56))
+    remainder = abs(fine - 1 + (0.5 + interaction) / (2 * nu)) * nu**2
+    return at_most(Enclosed(remainder, (abs(fine - coarse) + 1e-12) * nu**2), Fraction(1, 16))
+
+
+# --- the Lyapunov spectrum ----------------------------------------------------------------------------------
+
+
+def log_minor_growth(rng, size, n, dimension, steps, j):
+    """½·log of the ratio of the j-th to the (j−1)-th leading minor of Σ_t, from Σ_0 = I."""
+    sigma = covariance.simulate_covariance(rng, np.eye(dimension), n, steps, size)
+    minors = [np.linalg.slogdet(sigma[:, :k, :k])[1] for k in (j - 1, j)]
+    return (minors[1] - minors[0]) / 2
+
+
+@theorem.sampled(
+    at=[dict(n=10, dimension=3, steps=20, j=j) for j in (1, 2, 3)] + [dict(n=3, dimension=4, steps=5, j=2)],
+    margin=0.03,
+    rivals={
+        "next exponent": dict(exponent=lambda n, j: form.lyapunov_exponent(n, j - 1)),
+        "log c₄": dict(exponent=lambda n, j: sp.log(form.contraction_factor(n))),
+    },
+)
+def lyapunov_spectrum(n, dimension, steps, j, exponent=form.lyapunov_exponent):
+    """Volumes of j directions shrink at γ_1 + … + γ_j, γ_j = ½[ψ((n−j)/2) + log(2/ν)], exactly at every t.
+
+    E log of the j-th Cholesky pivot of √Σ_t is t·γ_j, its variance t·ψ₁((n−j)/2)/4, for j ≤ min(d, ν).
+    """
+    variance = steps * sp.N(sp.polygamma(1, sp.Rational(n - j, 2))) / 4
+    drawn = mean(log_minor_growth, n, dimension, steps, j, variance=variance)
+    return equals(drawn, steps * exponent(sp.Integer(n), sp.Integer(j)))
+
+
+@theorem.sampled(
+    at=[dict(n=10, spectrum=(1.0, 1.0, 1.0), steps=5)],
+    margin=0.03,
+    rivals={
+        "c₄^t·tr√Σ_0": Rival(
+            dict(n=2, least=lambda n, t: 3 * contraction_factor(n) ** t),
+            lambda: 1 - form.isotropic_constant_pair(3) / form.contraction_factor(2),
+        )
+    },
+)
+def trace_stays_above(n, spectrum, steps, least=lambda n, t: contraction_factor(n) ** t):
+    """E tr√Σ_t ≥ c₄^t √λ_max(Σ_0); at n = 2 the trace is exactly d·α_I·c₄^{t−1}, below c₄^t·tr√Σ_0."""
+    variance = len(spectrum) * sum(spectrum)
+    return at_least(mean(root_trace, n, spectrum, steps, variance=variance), least(n, steps))
+
+
+def root_trace(rng, size, n, spectrum, steps):
+    """tr√Σ_t of literal loops; its square is at most d·trΣ_t."""
+    sigma = covariance.simulate_covariance(rng, np.diag(spectrum), n, steps, size)
+    return np.sum(np.sqrt(np.clip(np.linalg.eigvalsh(sigma), 0, None)), axis=1)
