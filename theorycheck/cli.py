@@ -81,7 +81,7 @@ def verify(targets: tuple[str, ...], json_path: str | None, **options: Any) -> N
     given = {name: value for name, value in options.items() if value is not None}
     with _writing(json_path) as write, _progress() as listener:
         run = decide(*targets, listener=listener, **given)
-        write(run.to_json())
+        write(run)
     if json_path == "-":
         click.echo(run.summary, err=True)
     elif sys.stdout.isatty():
@@ -119,12 +119,12 @@ def _read_run(path: str) -> dict[str, Any]:
 
 @contextlib.contextmanager
 def _writing(path: str | None) -> Iterator[Any]:
-    """A function that writes text to `path` whole or not at all; an unwritable path is refused at once."""
+    """A function that writes a run to `path` whole or not at all; an unwritable path is refused at once."""
     if path is None:
-        yield lambda text: None
+        yield lambda run: None
         return
     if path == "-":
-        yield lambda text: click.echo(text, nl=False)
+        yield lambda run: click.echo(run.to_json(), nl=False)
         return
     target = Path(path)
     if target.is_dir():
@@ -135,11 +135,7 @@ def _writing(path: str | None) -> Iterator[Any]:
         raise ValueError(f"cannot write --json {path}: {error.strerror}") from error
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:
-
-            def write(text: str) -> None:
-                file.write(text)
-
-            yield write
+            yield lambda run: file.write(run.to_json())
         os.chmod(name, 0o644)
         os.replace(name, target)
     except BaseException:

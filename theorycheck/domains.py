@@ -25,10 +25,11 @@ class Domain(Protocol):
 
 @dataclass(frozen=True)
 class Integers:
-    """The integers from `least` to `most`; iterable when `most` is finite."""
+    """The integers from `least` to `most`, sampled up to `draw_to`; iterable when `most` is finite."""
 
     least: int
     most: float = math.inf
+    draw_to: int | None = None
 
     def contains(self, value: Any) -> bool:
         return isinstance(value, Integral) and self.least <= int(value) <= self.most
@@ -36,7 +37,8 @@ class Integers:
     def strategy(self) -> Any:
         from hypothesis import strategies as st
 
-        return st.integers(self.least, None if self.most == math.inf else int(self.most))
+        most = self.draw_to if self.draw_to is not None else self.most
+        return st.integers(self.least, None if most == math.inf else int(most))
 
     def __iter__(self) -> Iterator[int]:
         if self.most == math.inf:
@@ -44,7 +46,8 @@ class Integers:
         return iter(range(self.least, int(self.most) + 1))
 
     def __str__(self) -> str:
-        return f"≥ {self.least}" if self.most == math.inf else f"{self.least} … {int(self.most)}"
+        most = self.draw_to if self.draw_to is not None else self.most
+        return f"≥ {self.least}" if most == math.inf else f"{self.least} … {int(most)}"
 
 
 @dataclass(frozen=True)
@@ -114,6 +117,8 @@ class FiniteLaws:
     resolution: int = 1000
 
     def contains(self, value: Any) -> bool:
+        if not isinstance(value, FiniteLaw):
+            return False
         p, a = value
         return (
             self.atoms[0] <= len(p) == len(a) <= self.atoms[1]

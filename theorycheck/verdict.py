@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -91,9 +92,7 @@ class InstanceResult:
         f = self.finding
         return {
             "id": self.id,
-            "parameters": {
-                k: v if isinstance(v, (int, float, bool)) else str(v) for k, v in self.parameters.items()
-            },
+            "parameters": {name: _plain(value) for name, value in self.parameters.items()},
             "status": f.status.value,
             "scope": f.scope,
             "interval": _finite(f.interval),
@@ -129,11 +128,18 @@ def explain(finding: Finding) -> str:
     return "; ".join(p for p in parts if p) or "no further detail"
 
 
+def _plain(value: Any) -> int | float | str:
+    # JSON has no infinity and no tuples that come back: what is not a finite number is told in words.
+    if isinstance(value, int) or (isinstance(value, float) and math.isfinite(value)):
+        return value
+    return str(value)
+
+
 def _finite(interval: tuple[float, float] | None) -> list[float | None] | None:
     # JSON has no infinity: an end that is not known is null.
     if interval is None:
         return None
-    return [x if abs(x) < float("inf") else None for x in interval]
+    return [x if math.isfinite(x) else None for x in interval]
 
 
 @dataclass(frozen=True)

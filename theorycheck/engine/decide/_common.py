@@ -109,7 +109,8 @@ def _fraction(quantity: Any) -> Fraction | None:
 
 
 def _short(gap: Fraction) -> str:
-    return str(gap) if len(str(gap)) < 40 else f"≈ {float(gap):.6g}"
+    digits = gap.numerator.bit_length() + gap.denominator.bit_length()
+    return str(gap) if digits < 120 else f"≈ {float(gap):.6g}"
 
 
 def comparisons(built: Comparison | Iterable[Comparison]) -> list[Comparison]:
