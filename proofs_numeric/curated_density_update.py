@@ -71,6 +71,7 @@ def brute_force(p, a, choices, power=1, replacement=True):
 
 @theorem.forall(
     examples=60,
+    given={"choices": Integers(1, 4)},
     rivals={
         "H without the factor K": dict(law=THREE, choices=3, factor=lambda K: Fraction(1)),
         "K − 1 for K": dict(law=THREE, choices=3, proposals=lambda K: K - 1),
@@ -123,7 +124,7 @@ def ratio_is_a_laplace_integral(choices, exponent=lambda K: K - 1, factor=lambda
         dict(span=20, choices=7),
         dict(span=8, choices=20),
     ],
-    rivals={"off by 3e−12": dict(fast=lambda *args: curation.choice_ratio(*args) * (1 + 3e-12))},
+    rivals={"off by 3e−12": dict(fast=lambda p, r, K: curation.choice_ratio(p, r, K) * (1 + 3e-12))},
 )
 def fast_ratio_is_enclosed(span, choices, fast=curation.choice_ratio):
     """The function that users call agrees with enumeration to a relative error of 1e−12."""
@@ -153,7 +154,7 @@ def rewards_are_relative(choices, change=lambda p, r: (p, r + 7.5)):
     rng = np.random.default_rng(7)
     laws = [(rng.dirichlet(np.ones(30)), 3 * rng.random(30)) for _ in range(50)]
     before = np.concatenate([curation.choice_ratio(p, r, choices) for p, r in laws])
-    after = np.concatenate([curation.choice_ratio(*change(p, r), choices) for p, r in laws])
+    after = np.concatenate([curation.choice_ratio(p, r, choices) for p, r in (change(*law) for law in laws)])
     return equals(Enclosed(after, 2e-12 * after), before)
 
 

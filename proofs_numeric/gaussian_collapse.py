@@ -138,7 +138,7 @@ def bounds_are_inherited(lower=lambda nu: 1 - 1 / (2 * nu)):
 
 
 @theorem.certified(
-    at=[dict(last=20_000)],
+    at=[dict(last=10_000)],
     full=[dict(last=1_000_000)],
     scope="every n from 2 to last",
     rivals={
@@ -215,7 +215,7 @@ def scale_variance(n, steps):
 
 @theorem.sampled(
     at=[dict(n=10, steps=5), dict(n=50, steps=20), dict(n=5, steps=10)],
-    margin=0.01,
+    margin=0.025,
     rivals={
         "0.97·c₄": Rival(
             dict(factor=lambda n: 0.97 * contraction_factor(n)), lambda steps: Fraction(100, 97) ** steps - 1
@@ -374,8 +374,8 @@ def fourth_moment_of_displacement(n, steps):
 
 
 @theorem.sampled(
-    at=[dict(n=10, steps=5), dict(n=50, steps=10)],
-    margin=0.02,
+    at=[dict(n=10, steps=5), dict(n=10, steps=10)],
+    margin=0.05,
     rivals={
         "one generation less": dict(spread=lambda n, t: Fraction(t - 1, n)),
         "σ² shrinks with c₄": dict(

@@ -216,7 +216,7 @@ def bernstein_form_is_the_gap(m, choices, binomial=True):
     rivals={"K for K − 1": dict(factor=lambda K: Fraction(1))},
 )
 def worst_case_of_the_bound(choices, law, factor=share):
-    """No law on three atoms breaks the bound, and the worst one comes close: the constant (K−1)/K is sharp."""
+    """No law on three atoms breaks the bound, and the worst comes close: the constant (K−1)/K is sharp."""
     kept = exact.step(law.p, law.a, choices)
     bound = factor(choices) * exact.variance(law.p, law.a) / max(law.a)
     return at_least(gain(law, choices, kept), bound)

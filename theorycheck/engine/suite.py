@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import threading
 import time
@@ -20,6 +21,8 @@ from theorycheck.verdict import ClaimResult, InstanceResult, Run, TheoremResult,
 
 SEED = 20240507
 Listener = Callable[[str, Theorem, Claim, int], None]
+Plan = Callable[[], InstanceResult]
+Job = tuple[Theorem, Claim, Mapping[str, Any]]
 
 
 def verify(
@@ -114,22 +117,26 @@ def running(
 
 
 class _Jobs:
-    """Decides instances: sampled ones on a thread of their own, whose blocks the executor spreads, and all
-    others on the calling thread meanwhile."""
+    """Decides instances. Sampled ones are planned first and then drawn on a thread of their own, whose blocks
+    the executor spreads; all others are decided on the calling thread meanwhile."""
 
-    def __init__(self, context: Context, jobs: list, fail_fast: bool, listener: Listener) -> None:
+    def __init__(self, context: Context, jobs: list[Job], fail_fast: bool, listener: Listener) -> None:
         self.context, self.jobs, self.fail_fast, self.listener = context, jobs, fail_fast, listener
         self.stop = threading.Event()
         self.found: list[InstanceResult | None] = [None] * len(jobs)
 
     def run(self) -> list[InstanceResult | None]:
         random = [i for i, (_, claim, _) in enumerate(self.jobs) if decide.is_random(claim.method)]
-        others = [i for i in range(len(self.jobs)) if i not in set(random)]
+        planned = [(i, plan_instance(*self.jobs[i], self.context)) for i in random]
         done: Future = Future()
-        thread = threading.Thread(target=self._beside, args=(random, done), daemon=True)
+        thread = threading.Thread(target=self._beside, args=(planned, done), daemon=True)
         thread.start()
         try:
-            self._decide(others)
+            for index, (theorem, claim, parameters) in enumerate(self.jobs):
+                if index not in random:
+                    self._decide(
+                        index, functools.partial(decide_instance, theorem, claim, parameters, self.context)
+                    )
             while not done.done():
                 # A plain wait would hold back an interrupt.
                 thread.join(0.05)
@@ -138,49 +145,73 @@ class _Jobs:
             self.stop.set()
         return self.found
 
-    def _beside(self, indices: list[int], done: Future) -> None:
+    def _beside(self, planned: list[tuple[int, Plan]], done: Future) -> None:
         try:
-            self._decide(indices)
+            for index, plan in planned:
+                self._decide(index, plan)
             done.set_result(None)
         except BaseException as error:
             self.stop.set()
             done.set_exception(error)
 
-    def _decide(self, indices: list[int]) -> None:
-        for index in indices:
-            if self.stop.is_set():
-                return
-            theorem, claim, parameters = self.jobs[index]
-            self.listener("begin", theorem, claim, len(self.jobs))
-            result = decide_instance(theorem, claim, parameters, self.context)
-            self.found[index] = result
-            self.listener("end", theorem, claim, len(self.jobs))
-            if self.fail_fast and not result.passed:
-                self.stop.set()
+    def _decide(self, index: int, plan: Plan) -> None:
+        if self.stop.is_set():
+            return
+        theorem, claim, _ = self.jobs[index]
+        self.listener("begin", theorem, claim, len(self.jobs))
+        self.found[index] = result = plan()
+        self.listener("end", theorem, claim, len(self.jobs))
+        if self.fail_fast and not result.passed:
+            self.stop.set()
 
 
 def decide_instance(
     theorem: Theorem, claim: Claim, parameters: Mapping[str, Any], context: Context
 ) -> InstanceResult:
     """The claim at one instance, with its rivals and its dropped assumptions."""
-    began = time.perf_counter()
+    return plan_instance(theorem, claim, parameters, context)()
+
+
+def plan_instance(theorem: Theorem, claim: Claim, parameters: Mapping[str, Any], context: Context) -> Plan:
+    """What `decide_instance` does, in two parts: what must be done on this thread, and the rest."""
     question = Question(theorem, claim, parameters, context)
-    decider = decide.method(claim.method).decide
+    variants = [list(question.rivals()), list(question.dropped())]
+    module = decide.method(claim.method)
+    plan = getattr(module, "plan", lambda q: functools.partial(module.decide, q))
+    clock = time.perf_counter
+    with _naming(question):
+        began = clock()
+        claimed = plan(question)
+        planned = [[(str(q.variant), plan(q)) for q in group] for group in variants]
+        spent = clock() - began
+
+    def finish() -> InstanceResult:
+        began = clock()
+        with _naming(question):
+            finding = claimed()
+            rivals, without = (
+                tuple(VariantResult(name, rest()) for name, rest in group) for group in planned
+            )
+        return InstanceResult(
+            id=instance_id(parameters),
+            parameters=parameters,
+            finding=finding,
+            margin=claim.margin,
+            seconds=spent + clock() - began,
+            rivals=rivals,
+            without=without,
+        )
+
+    return finish
+
+
+@contextlib.contextmanager
+def _naming(question: Question) -> Iterator[None]:
+    """Errors from a claim's own code, told with the claim's name."""
     try:
-        finding = decider(question)
-        rivals = tuple(VariantResult(str(q.variant), decider(q)) for q in question.rivals())
-        without = tuple(VariantResult(str(q.variant), decider(q)) for q in question.dropped())
+        yield
     except Exception as error:
+        key, claim, instance = question.names
         raise ClaimError(
-            f"{theorem.key}::{claim.id}[{instance_id(parameters)}] cannot be decided: "
-            f"{type(error).__name__}: {error}"
+            f"{key}::{claim}[{instance}] cannot be decided: {type(error).__name__}: {error}"
         ) from error
-    return InstanceResult(
-        id=instance_id(parameters),
-        parameters=parameters,
-        finding=finding,
-        margin=claim.margin,
-        seconds=time.perf_counter() - began,
-        rivals=rivals,
-        without=without,
-    )

@@ -1,7 +1,8 @@
 """The ways of deciding: one module each, found by its file name.
 
 A module defines `decide(question) -> Finding`. One that spends the run's error budget also sets
-`RANDOM = True`; it is run beside the others and must not touch global state.
+`RANDOM = True` and splits the work: `plan(question)` does at once whatever touches global state (the
+precisions of sympy, mpmath and flint are such), and returns a function that does the rest on another thread.
 """
 
 from __future__ import annotations

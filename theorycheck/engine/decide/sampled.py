@@ -32,37 +32,50 @@ GRID = 25
 
 def decide(question: Question) -> Finding:
     """Look until the rule decides; refuse what heavy tails make hopeless."""
+    return plan(question)()
+
+
+def plan(question: Question) -> Callable[[], Finding]:
+    """What sympy and ball arithmetic have to say, at once; the looks, later and on any thread."""
     comparison = question.build()
     statistic, sign, other = _sides(comparison)
-    scale = _scale(comparison, other)
     margin = question.claim.margin
     if margin is None:
         raise ValueError(f"{question.claim.id}: a sampled claim needs a margin")
-    budget = question.context.budget
     draws = question.shared.setdefault(statistic, _Draws(question, statistic))
-    certificate, target = None, margin / 2
+    certificate, target, complaint = None, margin / 2, None
     if question.variant is None:
         complaint = margin_complaint(margin, ((str(r.variant), _effect(r)[0]) for r in question.rivals()))
-        if complaint:
-            return Finding(Status.UNDECIDED, question.scope, reason=complaint)
     elif question.rival is not None:
         effect, certificate = _effect(question)
         target = effect / 2
         if not effect > 0:
-            return Finding(
-                Status.UNDECIDED, question.scope, reason="no certificate that the rival is false here"
-            )
-    refusal = _refusal(statistic, draws, target * scale)
-    if refusal:
-        return Finding(Status.UNDECIDED, question.scope, reason=refusal)
+            complaint = "no certificate that the rival is false here"
+    scale = _scale(comparison, other)
+    complaint = complaint or _refusal(statistic, draws, target * scale)
+    if complaint:
+        return lambda: Finding(Status.UNDECIDED, question.scope, reason=complaint)
     if isinstance(statistic, Law):
-        origin, scale = 0.0, 1.0
-    else:
-        origin = number(other)
-    gap, status = (-math.inf, math.inf), None
-    relation = "<=" if isinstance(statistic, Law) else comparison.relation
-    for look in range(budget.looks):
-        lo, hi = draws.interval(look, other)
+        # A law is compared through its distance from `other`, which is at least 0 and claimed to be 0.
+        return functools.partial(_look, question, draws, other, "<=", 1, 0.0, 1.0, certificate)
+    relation = comparison.relation
+    return functools.partial(_look, question, draws, None, relation, sign, number(other), scale, certificate)
+
+
+def _look(
+    question: Question,
+    draws: _Draws,
+    law: Any,
+    relation: str,
+    sign: int,
+    origin: float,
+    scale: float,
+    certificate: str | None,
+) -> Finding:
+    """Look at more and more draws until the interval of sign·(statistic − origin)/scale decides."""
+    margin = question.claim.margin or 0.0
+    for look in range(question.context.budget.looks):
+        lo, hi = draws.interval(look, law)
         ends = (sign * (lo - origin) / scale, sign * (hi - origin) / scale)
         gap = (min(ends), max(ends))
         status = judge(relation, gap, margin)
@@ -70,12 +83,13 @@ def decide(question: Question) -> Finding:
             break
     middle = (lo + hi) / 2
     sides = (middle, origin) if sign > 0 else (origin, middle)
+    inequality = law is None and relation != "="
     return Finding(
         status or Status.UNDECIDED,
         question.scope,
         interval=gap,
-        slack=None if isinstance(statistic, Law) else slack(comparison.relation, *sides),
-        witness=question.scope if comparison.relation != "=" else None,
+        slack=slack(relation, *sides) if inequality else None,
+        witness=question.scope if inequality else None,
         certificate=certificate,
         samples=draws.count(look),
         reason=None if status else "the last look leaves the interval across the margin",
@@ -160,7 +174,7 @@ class _Draws:
         return self.first * 4**look
 
     def interval(self, look: int, other: Any) -> tuple[float, float]:
-        key = (look, other if isinstance(self.statistic, Law) else None)
+        key = (look, other)
         if key not in self._found:
             self._found[key] = self._interval(look, other)
         return self._found[key]
