@@ -25,10 +25,10 @@ STYLES = {
 def report(run: Run) -> RenderableType:
     """The table of claims, what does not pass and why, and the line that sums up."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, expand=False)
-    for header in ("claim", "status", "scope", "interval or certificate"):
-        table.add_column(
-            header, overflow="fold", ratio=None if header == "status" else 1, no_wrap=header == "status"
-        )
+    for header in ("claim", "status"):
+        table.add_column(header, no_wrap=True)
+    for header in ("scope", "interval or certificate"):
+        table.add_column(header, overflow="fold")
     for header in ("margin", "tightness", "refuted", "s"):
         table.add_column(header, justify="right", no_wrap=True)
     for theorem in run.theorems:
@@ -50,19 +50,22 @@ def _row(claim: ClaimResult) -> list[str | Text]:
     worst = claim.worst
     refuted, variants = claim.variants()
     tightest = claim.tightest
-    scope = worst.finding.scope
-    if len(claim.instances) > 1:
-        scope += f" (and {len(claim.instances) - 1} more)"
+    more = f" (+{len(claim.instances) - 1})" if len(claim.instances) > 1 else ""
     return [
         "  " + claim.id,
         Text(claim.status.value, style=STYLES[claim.status]),
-        scope,
-        evidence(worst.finding),
+        _shortened(worst.finding.scope, 29 - len(more)) + more,
+        _shortened(evidence(worst.finding), 29),
         "" if worst.margin is None else f"{worst.margin:g}",
         "" if tightest is None else f"{tightest.finding.slack:.5g}",
         f"{refuted}/{variants}" if variants else "",
         f"{claim.seconds:.2f}",
     ]
+
+
+def _shortened(text: str, length: int) -> str:
+    """The beginning of a text that the JSON of the run holds in full."""
+    return text if len(text) <= length else text[: length - 1] + "…"
 
 
 def evidence(finding: Finding) -> str:
@@ -72,8 +75,7 @@ def evidence(finding: Finding) -> str:
     if finding.interval and finding.status is Status.SUPPORTED:
         interval = "[{:+.2g}, {:+.2g}]".format(*finding.interval)
         return f"{interval}, N={finding.samples}" if finding.samples else f"{interval}, {finding.certificate}"
-    text = finding.certificate or ""
-    return text if len(text) <= 90 else text[:87] + "…"
+    return finding.certificate or ""
 
 
 def plain(run: Run, width: int = 150) -> str:

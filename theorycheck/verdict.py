@@ -247,9 +247,8 @@ class Run:
             "all claims hold" if self.passed else f"{sum(not c.passed for c in claims)} claims do not pass"
         )
         return (
-            f"{verdict}: {len(claims)} claims at {instances} instances ({told}); "
-            f"{refuted}/{variants} rivals and dropped assumptions refuted; "
-            f"P(any false verdict) ≤ {self.alpha:g}; seed {self.seed}; {self.seconds:.1f} s"
+            f"{verdict}: {len(claims)} claims, {instances} instances ({told}); {refuted}/{variants} rivals and "
+            f"dropped assumptions refuted; α = {self.alpha:g}, seed {self.seed}, {self.seconds:.1f} s"
         )
 
     def to_dict(self) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Iterable, Mapping
 from fractions import Fraction
@@ -13,7 +14,7 @@ from flint import arb
 
 from theorycheck.formula import ball, interval
 from theorycheck.theorem import Comparison, Enclosed
-from theorycheck.verdict import Status
+from theorycheck.verdict import Finding, Status
 
 PRECISIONS = (64, 128, 512, 2048)  # bits of ball arithmetic, tried in turn
 
@@ -37,6 +38,13 @@ def margin_complaint(margin: float, effects: Iterable[tuple[str, float]]) -> str
         if margin > effect / 2:
             return f"the margin {margin:g} is more than half the effect {effect:.3g} of the rival “{name}”"
     return None
+
+
+def withheld(finding: Finding, complaint: str | None) -> Finding:
+    """Support does not count where the margin is too wide; a refutation stands."""
+    if complaint is None or finding.status is not Status.SUPPORTED:
+        return finding
+    return dataclasses.replace(finding, status=Status.UNDECIDED, reason=complaint)
 
 
 def slack(relation: str, left: float, right: float) -> float | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from theorycheck.engine.decide._common import judge, margin_complaint, slack
+from theorycheck.engine.decide._common import judge, margin_complaint, slack, withheld
 from theorycheck.engine.question import Question
 from theorycheck.formula import ball
 from theorycheck.theorem import Comparison, Enclosed
@@ -22,10 +22,9 @@ def decide(question: Question) -> Finding:
         raise ValueError(f"{question.claim.id}: a computed claim needs a margin")
     comparison = question.build()
     lo, hi = _gaps(comparison)
+    complaint = None
     if question.variant is None:
         complaint = margin_complaint(margin, ((str(r.variant), _effect(r)) for r in question.rivals()))
-        if complaint:
-            return Finding(Status.UNDECIDED, question.scope, reason=complaint)
     gap = (float(lo.min() if comparison.relation == "=" else lo.max()), float(hi.max()))
     statuses = [judge(comparison.relation, (low, high), margin) for low, high in zip(lo, hi, strict=True)]
     if Status.REFUTED in statuses:
@@ -40,7 +39,7 @@ def decide(question: Question) -> Finding:
     known = [(ratio, i) for i, ratio in enumerate(ratios) if ratio is not None]
     if known and status is not Status.REFUTED:
         entry = min(known)[1]
-    return Finding(
+    finding = Finding(
         status,
         question.scope,
         interval=gap,
@@ -49,6 +48,7 @@ def decide(question: Question) -> Finding:
         certificate=f"error bound {float(np.max((hi - lo) / 2)):.2g}",
         reason="the error bound is too wide to decide" if status is Status.UNDECIDED else None,
     )
+    return withheld(finding, complaint)
 
 
 def _effect(question: Question) -> float:

@@ -16,7 +16,7 @@ from flint import arb
 
 from theorycheck.engine import intervals
 from theorycheck.engine.budget import FIRST_LOOK
-from theorycheck.engine.decide._common import judge, margin_complaint, number, slack
+from theorycheck.engine.decide._common import judge, margin_complaint, number, slack, withheld
 from theorycheck.engine.question import Question
 from theorycheck.engine.streams import generator
 from theorycheck.formula import ball, interval
@@ -43,23 +43,28 @@ def plan(question: Question) -> Callable[[], Finding]:
     if margin is None:
         raise ValueError(f"{question.claim.id}: a sampled claim needs a margin")
     draws = question.shared.setdefault(statistic, _Draws(question, statistic))
-    certificate, target, complaint = None, margin / 2, None
-    if question.variant is None:
-        complaint = margin_complaint(margin, ((str(r.variant), _effect(r)[0]) for r in question.rivals()))
-    elif question.rival is not None:
+    certificate, target, refusal = None, margin / 2, None
+    if question.rival is not None:
         effect, certificate = _effect(question)
         target = effect / 2
         if not effect > 0:
-            complaint = "no certificate that the rival is false here"
+            refusal = "no certificate that the rival is false here"
     scale = _scale(comparison, other)
-    complaint = complaint or _refusal(statistic, draws, target * scale)
-    if complaint:
-        return lambda: Finding(Status.UNDECIDED, question.scope, reason=complaint)
+    refusal = refusal or _refusal(statistic, draws, target * scale)
+    if refusal:
+        return lambda: Finding(Status.UNDECIDED, question.scope, reason=refusal)
     if isinstance(statistic, Law):
         # A law is compared through its distance from `other`, which is at least 0 and claimed to be 0.
-        return functools.partial(_look, question, draws, other, "<=", 1, 0.0, 1.0, certificate)
-    relation = comparison.relation
-    return functools.partial(_look, question, draws, None, relation, sign, number(other), scale, certificate)
+        look = functools.partial(_look, question, draws, other, "<=", 1, 0.0, 1.0, certificate)
+    else:
+        relation = comparison.relation
+        look = functools.partial(
+            _look, question, draws, None, relation, sign, number(other), scale, certificate
+        )
+    if question.variant is not None:
+        return look
+    complaint = margin_complaint(margin, ((str(r.variant), _effect(r)[0]) for r in question.rivals()))
+    return lambda: withheld(look(), complaint)
 
 
 def _look(

@@ -72,7 +72,7 @@ def _identity(question: Question, comparison: Comparison) -> Finding:
     return Finding(
         Status.PROVED,
         question.scope,
-        certificate=f"sympy: difference simplifies to 0; {DIGITS} digits agree at {len(points)} points",
+        certificate=f"difference 0 (sympy); {DIGITS} digits agree at {len(points)} points",
     )
 
 
@@ -170,7 +170,7 @@ def _inequality(question: Question, comparison: Comparison) -> Finding:
         return Finding(
             Status.PROVED,
             question.scope,
-            certificate=f"sympy: all coefficients of {numerator} over {denominator} have one sign",
+            certificate=f"one sign (sympy): all coefficients of {numerator} and of {denominator}",
         )
     for point in _points(set(comparison.over)):
         shifted = {k: v + getattr(comparison.over[k], "least", 0) for k, v in point.items()}
