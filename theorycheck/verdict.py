@@ -239,16 +239,14 @@ class Run:
         claims = [claim for _, claim in self.claims()]
         counts = {status: sum(c.status is status for c in claims) for status in Status}
         told = ", ".join(f"{n} {status}" for status, n in counts.items() if n)
-        refuted, variants = (
-            (sum(x) for x in zip(*(c.variants() for c in claims), strict=True)) if claims else (0, 0)
-        )
+        refuted, variants = (sum(c.variants()[i] for c in claims) for i in (0, 1))
         instances = sum(len(c.instances) for c in claims)
         verdict = (
             "all claims hold" if self.passed else f"{sum(not c.passed for c in claims)} claims do not pass"
         )
         return (
-            f"{verdict}: {len(claims)} claims, {instances} instances ({told}); {refuted}/{variants} rivals and "
-            f"dropped assumptions refuted; α = {self.alpha:g}, seed {self.seed}, {self.seconds:.1f} s"
+            f"{verdict}: {len(claims)} claims, {instances} instances ({told}); {refuted}/{variants} rivals "
+            f"and dropped assumptions refuted; α = {self.alpha:g}, seed {self.seed}, {self.seconds:.1f} s"
         )
 
     def to_dict(self) -> dict[str, Any]:
