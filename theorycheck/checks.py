@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+LARGEST_SPAN = 600.0  # of rewards: e^{−600} is far from the smallest float
+
 
 def integer(name: str, value: Any, least: int) -> int:
     """`value` as an int; TypeError unless integral, ValueError below `least`."""
@@ -40,12 +42,20 @@ def synthetic_weight(value: Any) -> float:
     return number
 
 
+def _numbers(name: str, value: Any, kind: str) -> np.ndarray:
+    """`value` as a float array; TypeError where it is not made of real numbers."""
+    try:
+        array = np.asarray(value)
+        if np.iscomplexobj(array):
+            raise TypeError
+        return array.astype(float)
+    except (TypeError, ValueError):
+        raise TypeError(f"{name} must be a {kind} of numbers, got {value!r}") from None
+
+
 def vector(name: str, value: Any) -> np.ndarray:
     """`value` as a non-empty, finite, one-dimensional float array."""
-    try:
-        array = np.asarray(value, dtype=float)
-    except (TypeError, ValueError) as error:
-        raise TypeError(f"{name} must be a one-dimensional array of numbers, got {value!r}") from error
+    array = _numbers(name, value, "one-dimensional array")
     if array.ndim != 1 or array.size == 0:
         raise ValueError(f"{name} must be a non-empty one-dimensional array, got shape {array.shape}")
     bad = np.flatnonzero(~np.isfinite(array))
@@ -71,12 +81,18 @@ def rewards(value: Any, size: int) -> np.ndarray:
     array = vector("reward", value)
     if array.size != size:
         raise ValueError(f"reward must have one entry per atom ({size}), got {array.size}")
+    with np.errstate(over="ignore"):
+        span = array.max() - array.min()
+    if span > LARGEST_SPAN:
+        raise ValueError(
+            f"reward must span at most {LARGEST_SPAN:g} (e^r underflows beyond), got a span of {span:g}"
+        )
     return array
 
 
 def covariance(name: str, value: Any) -> np.ndarray:
     """A symmetric positive semidefinite matrix, shape (d, d)."""
-    array = np.asarray(value, dtype=float)
+    array = _numbers(name, value, "matrix")
     if array.ndim != 2 or array.shape[0] != array.shape[1] or array.size == 0:
         raise ValueError(f"{name} must be a square matrix, got shape {array.shape}")
     if not np.isfinite(array).all():

@@ -10,7 +10,7 @@ import functools
 import math
 import threading
 from collections.abc import Callable, Mapping
-from fractions import Fraction
+from numbers import Integral
 from typing import Any
 
 import flint
@@ -55,7 +55,7 @@ def _lower(expression: sp.Basic) -> Callable[[Mapping], Any]:
         constant = _CONSTANTS[expression]
         return lambda values: constant()
     if isinstance(expression, sp.Float):
-        return lambda values: arb(float(expression))
+        return _lower(sp.Rational(expression))
     parts = [_lower(part) for part in expression.args]
     if isinstance(expression, sp.Add):
         return lambda values: sum((part(values) for part in parts[1:]), parts[0](values))
@@ -90,13 +90,12 @@ def ball(quantity: Any, values: Mapping[sp.Symbol, Any] | None = None, bits: int
             if isinstance(quantity, sp.Basic):
                 inner = {symbol: ball(value, bits=bits) for symbol, value in (values or {}).items()}
                 return _lower(quantity)(inner)
-            if isinstance(quantity, Fraction):
-                return arb(fmpq(quantity.numerator, quantity.denominator))
-            if isinstance(quantity, (int, fmpz)):
-                return arb(fmpz(quantity))
-            if isinstance(quantity, (fmpq, arb)):
+            if isinstance(quantity, (fmpq, fmpz, arb)):
                 return arb(quantity)
-            return arb(float(quantity))
+            if isinstance(quantity, Integral):
+                return arb(fmpz(int(quantity)))
+            # Fractions, and floats of any kind and length, are ratios of integers.
+            return arb(fmpq(*map(int, quantity.as_integer_ratio())))
         finally:
             flint.ctx.prec = before
 

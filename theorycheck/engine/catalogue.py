@@ -96,7 +96,7 @@ def load(path: Path) -> list[Theorem]:
         spec.loader.exec_module(module)
     except SyntaxError as error:
         raise ValueError(f"{error.filename}, line {error.lineno}: {error.msg}") from error
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise ValueError(
             f"{path}, line {_line(error, path)}: importing fails with {type(error).__name__}: {error}"
         ) from error
@@ -135,6 +135,8 @@ def select(targets: tuple[str, ...]) -> Selection:
     chosen: dict[int, tuple[Theorem, list[Claim]]] = {}
     files: dict[Path, list[Theorem]] = {}
     for target in targets:
+        if not isinstance(target, str):
+            raise TypeError(f"a target must be a key, KEY::CLAIM or FILE.py as a string, got {target!r}")
         key, _, claim_id = target.partition("::")
         if key.endswith(".py"):
             path = Path(key).resolve()

@@ -132,13 +132,15 @@ class Catoni:
         )
 
 
-def kolmogorov_distance(below: np.ndarray, count: int, level: float) -> tuple[float, float]:
-    """sup |F − F_0| from the counts below the k/(B+1)-quantiles of F_0, k = 1 … B.
+def kolmogorov_distance(
+    below: np.ndarray, levels: np.ndarray, count: int, level: float
+) -> tuple[float, float]:
+    """sup |F − F_0| from the counts of draws up to some edges and F_0 at those edges (`levels`, rising).
 
     The empirical distribution is within √(log(2/level)/2n) of F everywhere (Dvoretzky, Kiefer and Wolfowitz;
-    constant by Massart 1990); between neighbouring quantiles F_0 rises by 1/(B+1).
+    constant by Massart 1990); between neighbouring edges both rise, F_0 by no more than it does in all.
     """
-    levels = np.arange(1, below.size + 1) / (below.size + 1)
     distance = float(np.max(np.abs(below / count - levels)))
+    rise = float(np.max(np.diff(levels, prepend=0.0, append=1.0)))
     half = math.sqrt(math.log(2 / level) / (2 * count))
-    return max(0.0, distance - half), min(1.0, distance + 1 / (below.size + 1) + half)
+    return max(0.0, distance - half), min(1.0, distance + rise + half)

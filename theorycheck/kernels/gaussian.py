@@ -57,16 +57,14 @@ def literal(rng, samples, steps, ddof, real, noise, mean, log_scale, length):
 
 
 @kernel
-def reduced(rng, samples, steps, ddof, tilt, mean, log_scale, length, log_ratio):
+def reduced(rng, samples, steps, ddof, tilt, normaliser, mean, log_scale, length, log_ratio):
     """The same law from sufficient statistics: one normal for the mean, one χ² for the variance.
 
     With `tilt` = 1 the χ² has one degree of freedom more, and `log_ratio` is the logarithm of the
-    likelihood ratio dP/dQ of the path, from the two χ² densities themselves.
+    likelihood ratio dP/dQ of the path: each generation adds log f_ν(x)/f_{ν+tilt}(x), which is `normaliser`
+    − ½·tilt·log x. (The normaliser is an argument because compiled and interpreted lgamma differ.)
     """
-    freedom = samples - 1.0
-    drawn = freedom + tilt
-    # log of f_ν(x)/f_{ν+tilt}(x) is `normaliser` − ½·tilt·log x.
-    normaliser = 0.5 * tilt * math.log(2.0) + math.lgamma(0.5 * drawn) - math.lgamma(0.5 * freedom)
+    drawn = samples - 1.0 + tilt
     for path in range(mean.size):
         centre = 0.0
         log_sigma = 0.0

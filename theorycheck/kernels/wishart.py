@@ -116,6 +116,8 @@ def reduced(rng, start, samples, steps, direction, tilt, factors, log_scale):
                 for k in range(width):
                     factor[i, k] = row[k] if k < rank else 0.0
             width = rank
+            if largest == 0.0:
+                break
             for i in range(d):
                 for k in range(width):
                     factor[i, k] /= largest

@@ -54,7 +54,7 @@ def tilted_ratio(
     x = checks.vector("direction", direction)
     if x.size != len(factor) or abs(x @ x - 1) > 1e-9:
         raise ValueError(f"direction must be a unit vector of length {len(factor)}, got {direction!r}")
-    if x @ factor @ x == 0:
+    if x @ factor @ x <= 1e-7 * np.abs(factor).max():
         raise ValueError("direction must not lie in the kernel of start")
     factors = np.zeros((checks.integer("paths", paths, 1), *factor.shape))
     kernels.reduced(rng, factor, samples, steps, x, 1, factors, np.zeros(len(factors)))

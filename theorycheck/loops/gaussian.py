@@ -5,6 +5,7 @@ Each generation draws n points from N(μ_t, σ_t²) and takes their mean and var
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -95,8 +96,11 @@ def simulate(
     ddof = 0 if biased else 1
     if kernel == "literal":
         kernels.literal(rng, samples, steps, ddof, real, NOISES.index(noise), *out[:3])
+    elif kernel == "reduced":
+        kernels.reduced(rng, samples, steps, ddof, 0, 0.0, *out)
     else:
-        kernels.reduced(rng, samples, steps, ddof, int(kernel == "tilted"), *out)
+        normaliser = 0.5 * math.log(2) + math.lgamma(samples / 2) - math.lgamma((samples - 1) / 2)
+        kernels.reduced(rng, samples, steps, ddof, 1, normaliser, *out)
     return out
 
 

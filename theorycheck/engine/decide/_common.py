@@ -6,16 +6,17 @@ import dataclasses
 import math
 from collections.abc import Iterable, Mapping
 from fractions import Fraction
-from numbers import Rational
+from numbers import Integral, Rational
 from typing import Any, NamedTuple
 
 import sympy as sp
-from flint import arb
+from flint import arb, fmpq, fmpz
 
 from theorycheck.formula import ball, interval
 from theorycheck.theorem import Comparison, Enclosed
 from theorycheck.verdict import Finding, Status
 
+EXACT = (Integral, Rational, fmpq, fmpz, arb, sp.Basic, Enclosed)
 PRECISIONS = (64, 128, 512, 2048)  # bits of ball arithmetic, tried in turn
 
 
@@ -79,7 +80,7 @@ def settle(comparison: Comparison, values: Mapping[sp.Symbol, Any] | None = None
     """
     relation, left, right = comparison.relation, comparison.left, comparison.right
     for side in (left, right):
-        if isinstance(side, float):
+        if not isinstance(side, EXACT) or (isinstance(side, sp.Basic) and side.has(sp.Float)):
             raise TypeError(
                 f"a float ({side!r}) proves nothing; pass a Fraction, a sympy expression, or Enclosed"
             )
@@ -87,7 +88,7 @@ def settle(comparison: Comparison, values: Mapping[sp.Symbol, Any] | None = None
     if exact[0] is not None and exact[1] is not None:
         gap = exact[0] - exact[1]
         holds = gap == 0 if relation == "=" else gap <= 0 if relation == "<=" else gap < 0
-        ratio = slack(relation, float(exact[0]), float(exact[1]))
+        ratio = slack(relation, *map(_float, exact))
         return Settled(holds, ball(gap), ratio, f"exact rationals, gap {_short(gap)}")
     if isinstance(left, sp.Basic) and left == right:
         return Settled(relation != "<", ball(0), 1.0, "both sides are the same expression")
@@ -113,12 +114,19 @@ def _enclose(side: Any, values: Mapping[sp.Symbol, Any] | None, bits: int) -> ar
 def _fraction(quantity: Any) -> Fraction | None:
     if isinstance(quantity, sp.Rational):
         return Fraction(int(quantity.p), int(quantity.q))
-    return Fraction(quantity) if isinstance(quantity, (int, Rational)) else None
+    return Fraction(quantity) if isinstance(quantity, Rational) else None
+
+
+def _float(quantity: Fraction | None) -> float:
+    try:
+        return float(quantity or 0)
+    except OverflowError:
+        return math.inf
 
 
 def _short(gap: Fraction) -> str:
     digits = gap.numerator.bit_length() + gap.denominator.bit_length()
-    return str(gap) if digits < 120 else f"≈ {float(gap):.6g}"
+    return str(gap) if digits < 120 else f"≈ {_float(gap):.6g}"
 
 
 def comparisons(built: Comparison | Iterable[Comparison]) -> list[Comparison]:

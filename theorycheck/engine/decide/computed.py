@@ -22,6 +22,8 @@ def decide(question: Question) -> Finding:
         raise ValueError(f"{question.claim.id}: a computed claim needs a margin")
     comparison = question.build()
     lo, hi = _gaps(comparison)
+    if not any(isinstance(side, Enclosed) for side in (comparison.left, comparison.right)):
+        raise TypeError("a computed claim needs an error bound: wrap a side in Enclosed(value, error)")
     complaint = None
     if question.variant is None:
         complaint = margin_complaint(margin, ((str(r.variant), _effect(r)) for r in question.rivals()))

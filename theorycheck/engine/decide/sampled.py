@@ -147,7 +147,11 @@ def _refusal(statistic: Sample, draws: _Draws, target: float) -> str | None:
         return None
     assert isinstance(statistic, Mean)
     if statistic.bounds is not None:
+        if not statistic.bounds[0] < statistic.bounds[1]:
+            raise ValueError(f"bounds must be (lo, hi) with lo < hi, got {statistic.bounds}")
         return None
+    if statistic.variance is not None and statistic.variance < 0:
+        raise ValueError(f"variance must be at least 0, got {statistic.variance}")
     if statistic.variance is None or not math.isfinite(statistic.variance):
         return (
             "plain Monte Carlo refused: neither bounds nor a finite variance are known, so no interval holds"
@@ -169,8 +173,11 @@ class _Draws:
     def __init__(self, question: Question, statistic: Sample) -> None:
         self.question = question
         self.statistic = statistic
-        self.first = question.options.get("first", FIRST_LOOK)
-        self.block = min(LARGEST_BLOCK, self.first // 4)
+        first = question.options.get("first", FIRST_LOOK)
+        if not isinstance(first, int) or first < 8:
+            raise ValueError(f"first must be an integer of at least 8, got {first!r}")
+        self.block = min(LARGEST_BLOCK, first // 4)
+        self.first = first // self.block * self.block
         self.level = question.context.budget.level
         self._moments: dict[int, intervals.Moments] = {}
         self._found: dict[Any, tuple[float, float]] = {}
@@ -189,7 +196,7 @@ class _Draws:
         if isinstance(self.statistic, Law):
             edges = other.ppf(np.arange(1, QUANTILES + 1) / (QUANTILES + 1))
             below = sum(self._map(functools.partial(_counts, edges), range(count // self.block)))
-            return intervals.kolmogorov_distance(below, count, self.level)
+            return intervals.kolmogorov_distance(below, other.cdf(edges), count, self.level)
         assert isinstance(self.statistic, Mean)
         bounds = self.statistic.bounds
         if bounds is not None and count <= FEW:
@@ -251,7 +258,10 @@ class _Draws:
                 statistic.draw(generator(seed, names, block), size, *statistic.arguments), float
             )
             if values.shape != (size,) or not np.isfinite(values).all():
-                raise ValueError(f"{names[1]}: a draw must give {size} finite numbers")
+                raise ValueError(f"a draw must give {size} finite numbers")
+            bounds = statistic.bounds if isinstance(statistic, Mean) else None
+            if bounds and not (bounds[0] <= values.min() and values.max() <= bounds[1]):
+                raise ValueError(f"a draw left its bounds {bounds}: [{values.min():g}, {values.max():g}]")
             return summary(values)
 
         return self.question.context.executor.map(one, blocks)

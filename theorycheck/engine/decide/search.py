@@ -24,12 +24,12 @@ GENERATIONS = 60
 
 def decide(question: Question) -> Finding:
     """SUPPORTED with the smallest slack found, or REFUTED by a confirmed violation."""
-    domain: Any
-    (name, domain), *others = question.free().items()
-    if others or not hasattr(domain, "from_unit"):
+    free: dict[str, Any] = dict(question.free())
+    if len(free) != 1 or not all(hasattr(domain, "from_unit") for domain in free.values()):
         raise ValueError(
             f"{question.claim.id}: a search needs exactly one free argument, over a searchable domain"
         )
+    ((name, domain),) = free.items()
 
     def gap(cube: np.ndarray) -> float:
         """The largest left − right, relative to the right side; positive means violated."""
@@ -65,6 +65,9 @@ def decide(question: Question) -> Finding:
                 certificate=f"violation confirmed by {one.how}",
                 samples=result.nfev,
             )
+    if any(one.holds is None for one in settled):
+        reason = "ball arithmetic cannot separate the two sides at the worst point"
+        return Finding(Status.UNDECIDED, scope, witness=_shown(best), reason=reason)
     slacks = [one.slack for one in settled if one.slack is not None]
     return Finding(
         Status.SUPPORTED,

@@ -9,11 +9,14 @@ refutation is confirmed by ball arithmetic at a test point.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from fractions import Fraction
+from typing import Any
 
 import mpmath
 import sympy as sp
 
+from theorycheck.domains import Integers
 from theorycheck.engine.decide._common import comparisons, settle
 from theorycheck.engine.question import Question
 from theorycheck.formula import interval
@@ -65,7 +68,9 @@ def _identity(question: Question, comparison: Comparison) -> Finding:
         return Finding(
             Status.UNDECIDED, question.scope, reason=f"the sides differ by {mpmath.nstr(residual, 3)}"
         )
-    if not _vanishes(closed[0] - closed[1]):
+    if not _vanishes(
+        closed[0] - closed[1], force=all(s.is_positive for s in left.free_symbols | right.free_symbols)
+    ):
         return Finding(
             Status.UNDECIDED, question.scope, reason="equal to 50 digits, but sympy does not simplify it"
         )
@@ -76,19 +81,28 @@ def _identity(question: Question, comparison: Comparison) -> Finding:
     )
 
 
-def _points(symbols: set[sp.Symbol]) -> list[dict[sp.Symbol, sp.Expr]]:
+def _points(symbols: set[sp.Symbol], domains: Mapping[sp.Symbol, Any] | None = None) -> list[dict]:
+    """Test points that respect what is known of the symbols: their assumptions, or the domains given."""
     ordered = sorted(symbols, key=lambda s: s.name)
     if not ordered:
         return [{}]
     return [
-        {
-            s: sp.Integer(INTEGER_POINTS[(shift + i) % 5])
-            if s.is_integer
-            else POSITIVE_POINTS[(shift + i) % 5]
-            for i, s in enumerate(ordered)
-        }
-        for shift in range(3)
+        {s: _point(s, shift + i, (domains or {}).get(s)) for i, s in enumerate(ordered)} for shift in range(4)
     ]
+
+
+def _point(symbol: sp.Symbol, index: int, domain: Any) -> sp.Expr:
+    whole = symbol.is_integer or isinstance(domain, Integers)
+    value = sp.Integer(INTEGER_POINTS[index % 5]) if whole else POSITIVE_POINTS[index % 5]
+    if domain is not None:
+        value += sp.sympify(domain.least)
+        return (
+            value
+            if domain.contains(int(value) if whole else Fraction(int(value.p), int(value.q)))
+            else sp.sympify(domain.least)
+        )
+    # Where nothing says that a symbol is positive, every other point is negative.
+    return value if symbol.is_positive or index % 2 else -value
 
 
 def _residual(left: sp.Expr, right: sp.Expr, point: dict) -> mpmath.mpf:
@@ -133,14 +147,15 @@ def _half_line(integrand: Callable, step: mpmath.mpf) -> mpmath.mpf:
     return total * step
 
 
-def _vanishes(difference: sp.Expr) -> bool:
+def _vanishes(difference: sp.Expr, force: bool) -> bool:
+    """Whether sympy simplifies it to 0; `force` lets it treat every symbol as positive."""
     steps: tuple[Callable, ...] = (
         sp.simplify,
         sp.gammasimp,
         sp.expand_func,
-        lambda e: sp.powsimp(sp.expand(sp.powdenest(e, force=True)), force=True),
+        lambda e: sp.powsimp(sp.expand(sp.powdenest(e, force=force)), force=force),
         sp.factor,
-        lambda e: sp.simplify(sp.expand_log(sp.expand_func(e), force=True)),
+        lambda e: sp.simplify(sp.expand_log(sp.expand_func(e), force=force)),
     )
     for step in steps:
         difference = step(difference)
@@ -151,10 +166,16 @@ def _vanishes(difference: sp.Expr) -> bool:
 
 def _inequality(question: Question, comparison: Comparison) -> Finding:
     """right − left ≥ 0 (> 0) on a product of half-lines, by the signs of its shifted coefficients."""
-    shifts = {}
+    shifts: dict[sp.Symbol, sp.Expr] = {}
+    domain: Any
     for symbol, domain in comparison.over.items():
-        shifts[symbol] = sp.sympify(getattr(domain, "least", 0)) + sp.Dummy(symbol.name, nonnegative=True)
+        shifts[symbol] = sp.sympify(domain.least) + sp.Dummy(symbol.name, nonnegative=True)
     difference = sp.together(sp.sympify(comparison.right) - sp.sympify(comparison.left))
+    loose = [s for s in difference.free_symbols if s not in shifts and not s.is_nonnegative]
+    if loose:
+        return Finding(
+            Status.UNDECIDED, question.scope, reason=f"nothing says over which {loose[0]} it is claimed"
+        )
     numerator, denominator = (sp.expand(part.subs(shifts)) for part in sp.fraction(difference))
     signs = []
     for part in (numerator, denominator):
@@ -172,16 +193,15 @@ def _inequality(question: Question, comparison: Comparison) -> Finding:
             question.scope,
             certificate=f"one sign (sympy): all coefficients of {numerator} and of {denominator}",
         )
-    for point in _points(set(comparison.over)):
-        shifted = {k: v + getattr(comparison.over[k], "least", 0) for k, v in point.items()}
-        sides = [sp.sympify(side).subs(shifted) for side in (comparison.left, comparison.right)]
+    for point in _points(difference.free_symbols, comparison.over):
+        sides = [sp.sympify(side).subs(point) for side in (comparison.left, comparison.right)]
         found = settle(Comparison(comparison.relation, *sides))
         if found.holds is False:
             return Finding(
                 Status.REFUTED,
                 question.scope,
                 interval(found.gap),
-                witness=str(shifted),
+                witness=str(point),
                 certificate=found.how,
             )
     return Finding(Status.UNDECIDED, question.scope, reason="the coefficients have mixed signs")
