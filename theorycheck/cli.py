@@ -5,8 +5,11 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import signal
+import socket
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -138,14 +141,52 @@ def _writing(path: str | None) -> Iterator[Any]:
         handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
     except OSError as error:
         raise ValueError(f"cannot write --json {path}: {error.strerror}") from error
+    _UNFINISHED.add(Path(name))
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:
             yield lambda run: file.write(run.to_json())
-        os.chmod(name, 0o644)
+        # mkstemp keeps the file to its owner; the result gets the permissions of any new file.
+        mask = os.umask(0)
+        os.umask(mask)
+        os.chmod(name, 0o666 & ~mask)
         os.replace(name, target)
-    except BaseException:
+    finally:
         Path(name).unlink(missing_ok=True)
-        raise
+        _UNFINISHED.discard(Path(name))
+
+
+_UNFINISHED: set[Path] = set()  # temporary files, to be removed whatever ends the process
+
+
+@contextlib.contextmanager
+def _interruptible() -> Iterator[None]:
+    """Ctrl-C ends the process at once, from a thread of its own.
+
+    An exception would have to wait until compiled code returns, and may be swallowed by whatever it falls
+    into (an import, a callback of the garbage collector).
+    """
+    if signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+        yield
+        return
+    receiver, sender = socket.socketpair()
+    sender.setblocking(False)
+
+    def watch() -> None:
+        if signal.SIGINT in receiver.recv(1):
+            for path in list(_UNFINISHED):
+                path.unlink(missing_ok=True)
+            sys.stderr.write("interrupted\n")
+            _leave(130)
+
+    before = signal.signal(signal.SIGINT, lambda *_: None)
+    fd = signal.set_wakeup_fd(sender.fileno(), warn_on_full_buffer=False)
+    threading.Thread(target=watch, daemon=True).start()
+    try:
+        yield
+    finally:
+        signal.set_wakeup_fd(fd)
+        signal.signal(signal.SIGINT, before)
+        sender.close()
 
 
 @contextlib.contextmanager
@@ -187,7 +228,8 @@ def main() -> None:
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(encoding="utf-8")
     try:
-        cli.main(standalone_mode=False)
+        with _interruptible():
+            cli.main(standalone_mode=False)
     except click.ClickException as error:
         error.show()
         _leave(2)

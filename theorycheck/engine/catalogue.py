@@ -6,6 +6,7 @@ import difflib
 import functools
 import importlib
 import importlib.util
+import math
 import pkgutil
 import sys
 from pathlib import Path
@@ -50,19 +51,22 @@ def checked(theorem: Theorem) -> Theorem:
         method(claim.method)
         if not claim.instances:
             raise ValueError(f"{where} has no instance")
-        for name in {name for rival in claim.rivals.values() for name in rival.overrides}:
+        overrides = [*(rival.overrides for rival in claim.rivals.values()), *claim.without.values()]
+        for name in {name for override in overrides for name in override}:
             _known(where, claim, name)
+        if claim.margin is not None and not 0 < claim.margin < math.inf:
+            raise ValueError(f"{where}: margin must be positive and finite, got {claim.margin}")
         for parameters in claim.at("full"):
             for name in parameters:
                 _known(where, claim, name)
             for assumption in theorem.assumptions:
                 if not _satisfied(assumption.domains, {**claim.arguments, **parameters}):
                     raise ValueError(f"{where}: the instance {dict(parameters)} violates {assumption.id!r}")
-        for dropped, overrides in claim.without.items():
+        for dropped, changed in claim.without.items():
             domains = {a.id: a.domains for a in theorem.assumptions}
             if dropped not in domains:
                 raise ValueError(f"{where} drops {dropped!r}, which is not an assumption of the theorem")
-            if _satisfied(domains[dropped], {**claim.arguments, **claim.instances[0], **overrides}):
+            if _satisfied(domains[dropped], {**claim.arguments, **claim.instances[0], **changed}):
                 raise ValueError(f"{where}: dropping {dropped!r} leaves it satisfied")
     return theorem
 
@@ -138,18 +142,30 @@ def select(targets: tuple[str, ...]) -> Selection:
         if not isinstance(target, str):
             raise TypeError(f"a target must be a key, KEY::CLAIM or FILE.py as a string, got {target!r}")
         key, _, claim_id = target.partition("::")
-        if key.endswith(".py"):
-            path = Path(key).resolve()
+        path = Path(key).resolve()
+        if key.endswith(".py") and _in_catalogue(path):
+            theorems = [find(path.stem.replace("_", "-"))]
+        elif key.endswith(".py"):
             theorems = files.setdefault(path, files.get(path) or load(path))
         else:
             theorems = [find(key)]
+        ids = [c.id for theorem in theorems for c in theorem.claims]
+        if claim_id and claim_id not in ids:
+            raise ValueError(_unknown(f"claim of {key}", claim_id, ids))
         for theorem in theorems:
             claims = [c for c in theorem.claims if not claim_id or c.id == claim_id]
-            if claim_id and not claims:
-                raise ValueError(_unknown(f"claim of {key}", claim_id, [c.id for c in theorem.claims]))
+            if not claims:
+                continue
             known = chosen.setdefault(id(theorem), (theorem, []))[1]
             known += [c for c in claims if c not in known]
     return Selection(list(chosen.values()), [t for theorems in files.values() for t in theorems])
+
+
+def _in_catalogue(path: Path) -> bool:
+    """Whether the file is the very module of a theorem of the catalogue."""
+    import proofs_numeric
+
+    return path.is_file() and any(path.parent == Path(folder).resolve() for folder in proofs_numeric.__path__)
 
 
 def find(key: str) -> Theorem:

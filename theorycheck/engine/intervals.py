@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -67,26 +68,28 @@ def hedged_betting(values: np.ndarray, bounds: tuple[float, float], level: float
     before = np.concatenate([[0.25], variance[:-1]])
     bet = np.sqrt(2 * math.log(2 / level) / (n * before))
 
-    def rejected(m: float) -> bool:
-        # Bets are truncated so that no draw can take more than three quarters of the capital.
+    # Two gamblers bet that the mean is above and below m; bets are truncated so that no draw can take more
+    # than three quarters of the capital. The first one's capital falls in m, the second one's rises.
+    def first_wins(m: float) -> bool:
         up = np.minimum(bet, 0.75 / m) if m > 0 else bet
+        return bool(np.sum(np.log1p(up * (x - m))) >= math.log(2 / level))
+
+    def second_wins(m: float) -> bool:
         down = np.minimum(bet, 0.75 / (1 - m)) if m < 1 else bet
-        gain = np.cumsum(np.log1p(up * (x - m)))
-        loss = np.cumsum(np.log1p(-down * (x - m)))
-        return bool(max(gain[-1], loss[-1]) >= math.log(2 / level))
+        return bool(np.sum(np.log1p(-down * (x - m))) >= math.log(2 / level))
 
-    centre = float(np.clip(running[-1], 1e-9, 1 - 1e-9))
+    lo, hi = _last_rejected(first_wins, 0.0, 1.0), _last_rejected(second_wins, 1.0, 0.0)
+    return bounds[0] + width * lo, bounds[0] + width * hi
 
-    def end(outer: float) -> float:
-        if not rejected(outer):
-            return outer
-        inner = centre
-        for _ in range(50):
-            middle = (inner + outer) / 2
-            inner, outer = (inner, middle) if rejected(middle) else (middle, outer)
-        return outer
 
-    return bounds[0] + width * end(0.0), bounds[0] + width * end(1.0)
+def _last_rejected(rejected: Callable[[float], bool], start: float, end: float) -> float:
+    """The point nearest to `end` known to be rejected, or `start` if that is not rejected."""
+    if not rejected(start):
+        return start
+    for _ in range(50):
+        middle = (start + end) / 2
+        start, end = (middle, end) if rejected(middle) else (start, middle)
+    return start
 
 
 @dataclass(frozen=True)

@@ -54,6 +54,8 @@ def plan(question: Question) -> Callable[[], Finding]:
     if refusal:
         return lambda: Finding(Status.UNDECIDED, question.scope, reason=refusal)
     if isinstance(statistic, Law):
+        if comparison.relation != "=":
+            raise ValueError("a law is compared with equals(law(...), distribution) only")
         # A law is compared through its distance from `other`, which is at least 0 and claimed to be 0.
         look = functools.partial(_look, question, draws, other, "<=", 1, 0.0, 1.0, certificate)
     else:

@@ -96,11 +96,8 @@ def _point(symbol: sp.Symbol, index: int, domain: Any) -> sp.Expr:
     value = sp.Integer(INTEGER_POINTS[index % 5]) if whole else POSITIVE_POINTS[index % 5]
     if domain is not None:
         value += sp.sympify(domain.least)
-        return (
-            value
-            if domain.contains(int(value) if whole else Fraction(int(value.p), int(value.q)))
-            else sp.sympify(domain.least)
-        )
+        member = int(value) if whole else Fraction(int(value.p), int(value.q))
+        return value if domain.contains(member) else sp.sympify(domain.least)
     # Where nothing says that a symbol is positive, every other point is negative.
     return value if symbol.is_positive or index % 2 else -value
 

@@ -1,0 +1,189 @@
+"""H^K on finitely many states, against enumeration in fractions and mpmath at 50 digits."""
+
+import itertools
+import math
+from fractions import Fraction
+
+import mpmath as mp
+import numpy as np
+import pytest
+
+from theorycheck.loops.curation import choice_ratio
+
+
+def enumerated(p, a, choices):
+    """H^K by its definition: over all ordered tuples of the other K − 1 proposals, in fractions."""
+    p, a = [Fraction(float(x)) for x in p], [Fraction(float(x)) for x in a]
+    total = sum(p)
+    ratios = []
+    for x in a:
+        expected = Fraction(0)
+        for others in itertools.product(range(len(p)), repeat=choices - 1):
+            chance = math.prod((p[i] / total for i in others), start=Fraction(1))
+            expected += chance * choices * x / (x + sum(a[i] for i in others))
+        ratios.append(expected)
+    return ratios
+
+
+def binomial_sum(p, r, choices):
+    """H^K for two atoms by a sum over how often the first is among the others, at 50 digits."""
+    with mp.workdps(50):
+        a = [mp.exp(mp.mpf(float(x))) for x in r]
+        p0 = mp.mpf(float(p[0])) / (mp.mpf(float(p[0])) + mp.mpf(float(p[1])))
+        ratios, others = [], choices - 1
+        chance = (1 - p0) ** others
+        terms = []
+        for j in range(choices):
+            terms.append((chance, j * a[0] + (others - j) * a[1]))
+            chance *= (others - j) * p0 / ((j + 1) * (1 - p0))
+        for x in a:
+            ratios.append(mp.fsum(c * choices * x / (x + rest) for c, rest in terms))
+        return ratios
+
+
+def integral(p, r, choices):
+    """H^K = K·a·∫ e^{−ua}(E e^{−uA})^{K−1} du by Gauss–Legendre on pieces, at 50 digits."""
+    with mp.workdps(50):
+        a = [mp.exp(mp.mpf(float(x))) for x in r]
+        p = [mp.mpf(float(x)) for x in p]
+        total = mp.fsum(p)
+
+        def others(u):
+            return (mp.fsum(w * mp.exp(-u * x) for w, x in zip(p, a, strict=True)) / total) ** (choices - 1)
+
+        mean = mp.fsum(w * x for w, x in zip(p, a, strict=True)) / total
+        unit = 1 / (choices * mean)
+        last = mp.mpf(90) / (choices * min(x for w, x in zip(p, a, strict=True) if w > 0))
+        ends = [mp.mpf(0), unit / 4, unit, 2 * unit, 4 * unit]
+        while ends[-1] < last:
+            ends.append(2 * ends[-1])
+        return [choices * x * mp.quad(lambda u, x=x: mp.exp(-u * x) * others(u), ends) for x in a]
+
+
+def worst(values, truths):
+    """The largest relative error."""
+    with mp.workdps(50):
+        return max(
+            float(abs(mp.mpf(float(v)) * t.denominator / t.numerator - 1))
+            if isinstance(t, Fraction)
+            else float(abs(mp.mpf(float(v)) / t - 1))
+            for v, t in zip(values, truths, strict=True)
+        )
+
+
+LAWS = [
+    ([0.5, 0.5], [0.0, -0.1]),
+    ([0.99, 0.01], [0.0, 20.0]),
+    ([1e-9, 1 - 1e-9], [0.0, -20.0]),
+    ([0.2, 0.3, 0.5], [1.0, 0.0, 1.0]),
+    ([0.25, 0.25, 0.5], [-20.0, -7.3, 0.0]),
+    ([0.6, 0.0, 0.4], [0.0, 20.0, 3.0]),
+    ([0.0, 0.7, 0.3], [-20.0, 0.0, -1.0]),
+    ([0.0, 1.0, 0.0], [5.0, 0.0, -5.0]),
+    ([0.1, 0.2, 0.3, 0.4], [2.0, -18.0, -3.0, 0.5]),
+    ([1.0], [3.0]),
+]
+
+
+@pytest.mark.parametrize("choices", [2, 3, 5])
+@pytest.mark.parametrize(("p", "reward"), LAWS, ids=str)
+def test_small_numbers_of_choices_by_enumeration(p, reward, choices):
+    # The weights are rounded once here, as in the code: rewards carry a relative error of their own.
+    weights = np.exp(np.asarray(reward) - max(reward))
+    assert worst(choice_ratio(p, reward, choices), enumerated(p, weights, choices)) < 1e-12
+
+
+@pytest.mark.parametrize("choices", [7, 100, 1000])
+@pytest.mark.parametrize(("p", "reward"), LAWS[:3], ids=str)
+def test_two_atoms_by_a_binomial_sum(p, reward, choices):
+    assert worst(choice_ratio(p, reward, choices), binomial_sum(p, reward, choices)) < 1e-12
+
+
+@pytest.mark.parametrize("choices", [10**4, 10**7])
+@pytest.mark.parametrize(("p", "reward"), [LAWS[1], LAWS[2], LAWS[5], LAWS[8]], ids=str)
+def test_many_choices_by_quadrature(p, reward, choices):
+    assert worst(choice_ratio(p, reward, choices), integral(p, reward, choices)) < 1e-12
+
+
+@pytest.mark.parametrize(("p", "reward"), LAWS, ids=str)
+def test_one_choice_changes_nothing(p, reward):
+    assert choice_ratio(p, reward, 1).tolist() == [1.0] * len(p)
+
+
+@pytest.mark.parametrize(("p", "reward"), LAWS, ids=str)
+def test_infinitely_many_choices_tilt_by_the_weight(p, reward):
+    with mp.workdps(50):
+        a = [mp.exp(mp.mpf(x)) for x in reward]
+        mean = mp.fsum(mp.mpf(w) * x for w, x in zip(p, a, strict=True)) / mp.fsum(map(mp.mpf, p))
+        assert worst(choice_ratio(p, reward, math.inf), [x / mean for x in a]) < 2e-15
+
+
+@pytest.mark.parametrize("choices", [10**6, 10**7])
+def test_first_order_in_one_over_k(choices):
+    p, reward = np.array([0.3, 0.3, 0.4]), np.array([0.0, 1.0, -0.5])
+    a = np.exp(reward)
+    m = p @ a
+    slope = a / m * ((m - a) / m + p @ (a - m) ** 2 / m**2)
+    gap = choices * (choice_ratio(p, reward, choices) - choice_ratio(p, reward, math.inf))
+    np.testing.assert_allclose(gap, slope, rtol=0, atol=20 / choices + choices * 1e-14)
+
+
+@pytest.mark.parametrize("choices", [1, 2, 4, 100, 10**7, math.inf])
+def test_invariances(choices):
+    p, reward = np.array([0.1, 0.2, 0.0, 0.7]), np.array([0.5, -3.0, 2.0, 0.25])
+    ratio = choice_ratio(p, reward, choices)
+    assert ratio.shape == (4,)
+    assert p @ ratio == pytest.approx(1, abs=1e-13)
+    assert (ratio > 0).all()
+    np.testing.assert_allclose(choice_ratio(p, reward + 512.0, choices), ratio, rtol=1e-15)
+    order = np.array([2, 0, 3, 1])
+    np.testing.assert_allclose(choice_ratio(p[order], reward[order], choices), ratio[order], rtol=1e-14)
+    merged = choice_ratio([0.1, 0.2, 0.0, 0.3, 0.4], [*reward, 0.25], choices)
+    np.testing.assert_allclose(merged, [*ratio, ratio[3]], rtol=1e-13)
+    np.testing.assert_allclose(choice_ratio(p * (1 + 9e-10), reward, choices), ratio, rtol=1e-13)
+    if 1 < choices < math.inf:
+        assert (ratio < choices).all()
+
+
+def test_arguments_are_left_alone():
+    p, reward = np.array([0.5, 0.5 + 5e-10]), np.array([1.0, 2.0])
+    choice_ratio(p, reward, 3)
+    assert p.tolist() == [0.5, 0.5 + 5e-10]
+    assert reward.tolist() == [1.0, 2.0]
+
+
+@pytest.mark.parametrize("choices", [2, 5, math.inf])
+def test_very_wide_rewards_give_a_certain_choice(choices):
+    # The best proposal is always kept, up to e^{−600}.
+    ratio = choice_ratio([0.25, 0.75], [0.0, -600.0], choices)
+    kept = 1 if choices == math.inf else 1 - 0.75**choices
+    np.testing.assert_allclose(ratio, [kept / 0.25, (1 - kept) / 0.75], rtol=1e-12, atol=1e-200)
+
+
+@pytest.mark.parametrize("choices", [2, math.inf])
+@pytest.mark.parametrize("reward", [[0.0, -800.0], [1000.0, 0.0], [-1e308, 1e308]], ids=str)
+def test_rewards_whose_weights_underflow_are_refused(reward, choices):
+    with pytest.raises(ValueError, match=r"^reward must "):
+        choice_ratio([0.0, 1.0], reward, choices)
+
+
+BAD = [
+    (dict(choices=0), ValueError, "choices must be .* got 0"),
+    (dict(choices=2.5), ValueError, "choices must be .* got 2.5"),
+    (dict(choices="2"), TypeError, "choices must be .* got '2'"),
+    (dict(p=[0.5, -0.5, 1.0]), ValueError, "p must not be negative, got -0.5 at index 1"),
+    (dict(p=[0.5, math.nan, 0.5]), ValueError, "p must be finite, got nan at index 1"),
+    (dict(p=[0.5, 0.5, 0.1]), ValueError, "p must sum to 1 within 1e-9, got a sum of 1.1"),
+    (dict(p=[]), ValueError, r"p must be a non-empty one-dimensional array, got shape \(0,\)"),
+    (dict(p=[[1.0]]), ValueError, r"p must be a non-empty one-dimensional array, got shape \(1, 1\)"),
+    (dict(reward=[0.0, 1.0]), ValueError, r"reward must have one entry per atom \(3\), got 2"),
+    (dict(reward=[0.0, 1.0, math.inf]), ValueError, "reward must be finite, got inf at index 2"),
+    (dict(reward=["x", 1.0, 2.0]), TypeError, "reward must be .* got \\['x'"),
+]
+
+
+@pytest.mark.parametrize(("change", "error", "sentence"), BAD, ids=[str(b[0]) for b in BAD])
+def test_bad_arguments(change, error, sentence):
+    arguments = {"p": [0.5, 0.25, 0.25], "reward": [0.0, 1.0, 2.0], "choices": 2, **change}
+    with pytest.raises(error, match=f"^{sentence}"):
+        choice_ratio(**arguments)

@@ -1,0 +1,135 @@
+"""Compiled kernels give the bits of the same functions in plain Python, draw by draw."""
+
+import math
+
+import numpy as np
+import pytest
+
+from theorycheck.kernels import curation, gaussian, wishart
+
+GENERAL = np.random.default_rng(7).normal(size=(3, 3))
+X = np.array([0.6, -0.64, 0.48])
+P, A = np.array([0.2, 0.3, 0.1, 0.4]), np.array([0.4, 1.0, 0.05, 0.7])
+REFERENCE = np.array([0.0, 0.5, 0.25, 0.25])
+
+# Module, kernel, arguments after the generator (arrays to be filled at the end), how many are filled.
+CALLS = [
+    *((gaussian, "standard_draw", (noise,), 0) for noise in (0, 1)),
+    *(
+        (gaussian, "literal", (n, steps, ddof, real, noise, *np.zeros((3, 4))), 3)
+        for n, steps, ddof, real, noise in [
+            (2, 3, 1, 0, 0),
+            (5, 4, 0, 2, 0),
+            (3, 5, 1, 0, 1),
+            (4, 3, 0, 4, 1),
+        ]
+    ),
+    *(
+        (gaussian, "reduced", (n, steps, ddof, tilt, 0.3 * tilt, *np.zeros((4, 4))), 4)
+        for n, steps, ddof, tilt in [(2, 3, 1, 0), (2, 5, 1, 1), (5, 4, 0, 1), (40, 300, 1, 1)]
+    ),
+    *(
+        (wishart, "literal", (GENERAL, n, steps, np.zeros((4, 3, 3))), 1)
+        for n, steps in [(2, 3), (3, 0), (3, 2), (4, 2), (7, 3)]
+    ),
+    *(
+        (wishart, "reduced", (GENERAL, n, steps, X, tilt, np.zeros((4, 3, 3)), np.zeros(4)), 2)
+        for n, steps, tilt in [(2, 3, 0), (2, 3, 1), (3, 2, 1), (4, 4, 0), (4, 4, 1), (7, 0, 1), (7, 3, 1)]
+    ),
+    *(
+        (curation, "literal", (REFERENCE, A, k, 9, 3, w, np.tile(P, (3, 1))), 1)
+        for k, w in [(1, 0.0), (4, 0.3)]
+    ),
+    *(
+        (curation, "reduced", (REFERENCE, A, k, users, 3, w, np.tile(P, (3, 1))), 1)
+        for k, users, w in [(1, 5, 0.0), (4, 9, 0.3), (3, 10**5, 0.6), (1000, 10**9, 0.0)]
+    ),
+    (curation, "draw_index", (np.cumsum(P),), 0),
+]
+
+
+def plain(monkeypatch, module):
+    """Replace the module's kernels, so that even helpers run as plain Python."""
+    for name, value in list(vars(module).items()):
+        if hasattr(value, "py_func"):
+            monkeypatch.setattr(module, name, value.py_func)
+
+
+def outcome(function, arguments, filled):
+    """What a call returns and fills, and the next draw: the streams must stay together too."""
+    rng = np.random.default_rng(3)
+    arguments = [x.copy() if isinstance(x, np.ndarray) else x for x in arguments]
+    returned = function(rng, *arguments)
+    arrays = arguments[len(arguments) - filled :]
+    return [np.asarray(x).tobytes() for x in (*arrays, rng.random())] + [returned]
+
+
+@pytest.mark.parametrize(
+    ("module", "name", "arguments", "filled"),
+    CALLS,
+    ids=[f"{c[0].__name__.split('.')[-1]}.{c[1]}-{i}" for i, c in enumerate(CALLS)],
+)
+def test_compiled_equals_plain_python(monkeypatch, module, name, arguments, filled):
+    compiled = outcome(getattr(module, name), arguments, filled)
+    plain(monkeypatch, module)
+    assert compiled == outcome(getattr(module, name), arguments, filled)
+
+
+@pytest.mark.parametrize("choices", [1.0, 2.0, 50.0, 1e7])
+@pytest.mark.parametrize("p", [P, REFERENCE, np.array([0.0, 0.0, 1.0, 0.0])], ids=str)
+def test_compiled_choice_ratio_equals_plain_python(p, choices):
+    compiled, interpreted = np.zeros(4), np.zeros(4)
+    curation.choice_ratio(p, A, choices, compiled)
+    curation.choice_ratio.py_func(p, A, choices, interpreted)
+    assert compiled.tobytes() == interpreted.tobytes()
+
+
+# --- what a draw on the boundary means ----------------------------------------------------------------------
+
+
+class Scripted:
+    """A generator that returns given uniforms."""
+
+    def __init__(self, *uniforms):
+        self.uniforms = list(uniforms)
+
+    def random(self):
+        return self.uniforms.pop(0)
+
+
+@pytest.mark.parametrize(
+    ("uniform", "sign"), [(0.0, 1.0), (np.nextafter(0.5, 0), 1.0), (0.5, -1.0), (0.9, -1.0)]
+)
+def test_the_two_points_share_the_unit_interval(uniform, sign):
+    assert gaussian.standard_draw.py_func(Scripted(uniform), gaussian.TWO_POINT) == sign
+
+
+@pytest.mark.parametrize("uniform", [0.0, 0.1, 0.25, 0.3, 0.5, np.nextafter(0.5, 0), 0.75, 0.9])
+@pytest.mark.parametrize(
+    "cumulative", [[1.0], [0.25, 1.0], [0.25, 0.5, 0.75, 1.0], [0.0, 0.5, 0.5, 0.5, 0.75]]
+)
+def test_atoms_share_half_open_intervals(uniform, cumulative):
+    # The last atom also takes what rounding leaves above the last cumulative probability.
+    expected = min(sum(c <= uniform for c in cumulative), len(cumulative) - 1)
+    assert curation.draw_index.py_func(Scripted(uniform), np.array(cumulative)) == expected
+
+
+@pytest.mark.parametrize(("uniform", "kept"), [(0.0, 0), (0.2, 0), (0.25, 1), (0.5, 1), (0.75, 0), (0.99, 0)])
+def test_kept_proposals_share_half_open_intervals(monkeypatch, uniform, kept):
+    # Proposals 0, 1, 0 of weights ¼, ½, ¼.
+    plain(monkeypatch, curation)
+    p = np.array([[0.5, 0.5]])
+    rng = Scripted(0.1, 0.7, 0.2, uniform)
+    curation.literal(rng, p[0], np.array([0.25, 0.5]), 3, 1, 1, 0.0, p)
+    assert p[0].tolist() == [1.0 - kept, float(kept)]
+    assert rng.uniforms == []
+
+
+def test_points_that_coincide_end_the_path(monkeypatch):
+    plain(monkeypatch, gaussian)
+    outputs = np.zeros((3, 1))
+    rng = Scripted(0.1, 0.9, 0.7, 0.7, 0.5)
+    gaussian.literal(rng, 2, 3, 1, 0, gaussian.TWO_POINT, *outputs)
+    # Points ±1 have mean 0 and variance 2; then both are μ − σ = −√2.
+    assert outputs[:, 0].tolist() == pytest.approx([-math.sqrt(2), -math.inf, math.sqrt(2)])
+    assert rng.uniforms == [0.5]

@@ -1,0 +1,98 @@
+"""The K-choice loop in NumPy, fed with the same stream of draws as the kernels."""
+
+import itertools
+import math
+
+import numpy as np
+import pytest
+
+from theorycheck.loops.curation import simulate
+
+LAWS = [
+    ([0.2, 0.3, 0.1, 0.4], [0.0, 1.5, -2.0, 0.3]),
+    ([0.0, 0.5, 0.0, 0.5, 0.0], [3.0, 0.0, 1.0, -1.0, 2.0]),
+    ([0.0, 1.0, 0.0], [0.0, -1.0, 1.0]),
+    ([0.5, 0.5], [0.0, 0.0]),
+    ([1.0], [2.0]),
+]
+
+
+def next_model(reference, counts, weight):
+    """(reference + λ·shares)/(1 + λ)."""
+    shares = counts / counts.sum()
+    if weight == math.inf:
+        return shares
+    return (np.asarray(reference) + weight * shares) / (1 + weight)
+
+
+def literal(rng, p, reward, choices, users, steps, weight, reference):
+    """One path: every proposal and every choice by inversion of cumulative sums."""
+    weights = np.exp(reward)
+    for _ in range(steps):
+        counts = np.zeros(len(p))
+        for _ in range(users):
+            proposals = np.searchsorted(np.cumsum(p), rng.random(choices), side="right")
+            odds = np.cumsum(weights[proposals])
+            counts[proposals[np.searchsorted(odds, odds[-1] * rng.random(), side="right")]] += 1
+        p = next_model(reference, counts, weight)
+    return p
+
+
+def kept_law(p, reward, choices):
+    """The law of the kept atom, over all ordered K-tuples of proposals."""
+    weights, kept = np.exp(reward), np.zeros(len(p))
+    for drawn in itertools.product(range(len(p)), repeat=choices):
+        chance = np.prod([p[i] for i in drawn])
+        for i in drawn:
+            kept[i] += chance * weights[i] / sum(weights[j] for j in drawn)
+    return kept
+
+
+def reduced(rng, p, reward, choices, users, steps, weight, reference):
+    """One path: counts one by one, each binomial among the users that are left."""
+    for _ in range(steps):
+        kept = kept_law(p, reward, choices)
+        counts = np.zeros(len(p), dtype=int)
+        for i in range(len(p)):
+            left = users - counts.sum()
+            if left:
+                rest = kept[i:].sum()
+                last = i == len(p) - 1 or not kept[i + 1 :].any()
+                counts[i] = rng.binomial(left, 1.0 if last else kept[i] / rest)
+        p = next_model(reference, counts, weight)
+    return p
+
+
+@pytest.mark.parametrize("weight", [0.0, 0.5, math.inf])
+@pytest.mark.parametrize(
+    ("choices", "users", "steps"), [(1, 3, 2), (2, 1, 3), (3, 8, 0), (3, 8, 1), (4, 40, 3)]
+)
+@pytest.mark.parametrize(("p", "reward"), LAWS, ids=str)
+@pytest.mark.parametrize("loop", [literal, reduced])
+def test_kernels(loop, p, reward, choices, users, steps, weight):
+    for reference in (None, [0.5] + [0.5 / len(p[1:])] * len(p[1:]) if len(p) > 1 else [1.0]):
+        drawn = simulate(
+            np.random.default_rng(8),
+            p,
+            reward,
+            choices,
+            users,
+            steps,
+            3,
+            synthetic_weight=weight,
+            reference=reference,
+            kernel=loop.__name__,
+        )
+        rng = np.random.default_rng(8)
+        arguments = (np.array(p), np.array(reward), choices, users, steps, weight, reference or p)
+        expected = [loop(rng, *arguments) for _ in range(3)]
+        np.testing.assert_allclose(drawn, expected, rtol=1e-12, atol=1e-15)
+
+
+@pytest.mark.parametrize("kernel", ["literal", "reduced"])
+def test_start_is_left_alone_and_paths_differ(kernel):
+    start = np.array([0.5, 0.5])
+    drawn = simulate(np.random.default_rng(8), start, [0.0, 1.0], 2, 1000, 1, 20, kernel=kernel)
+    assert start.tolist() == [0.5, 0.5]
+    assert len({*drawn[:, 0]}) > 5
+    np.testing.assert_allclose(drawn.sum(axis=1), 1, rtol=1e-14)
