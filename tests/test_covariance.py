@@ -113,6 +113,22 @@ def test_tilted_ratios_lie_in_the_unit_interval(d, n, steps):
         np.testing.assert_allclose(ratio, 1, rtol=1e-14)
 
 
+def test_rounding_lifts_no_ratio_above_one():
+    directions = np.random.default_rng(0).normal(size=(40, 4))
+    for x in directions / np.linalg.norm(directions, axis=1, keepdims=True):
+        ratio = tilted_ratio(np.random.default_rng(0), np.eye(4), 3, 0, 1, x)[0]
+        assert ratio <= 1
+        assert ratio == pytest.approx(1, abs=1e-14)
+
+
+def test_a_direction_may_be_rounded():
+    for square in (1 - 9e-10, 1 + 9e-10):
+        assert tilted_ratio(np.random.default_rng(0), np.eye(2), 3, 1, 1, [np.sqrt(square), 0.0]) <= 1
+    for square in (1 - 1.1e-9, 1 + 1.1e-9):
+        with pytest.raises(ValueError, match="unit vector"):
+            tilted_ratio(np.random.default_rng(0), np.eye(2), 3, 1, 1, [np.sqrt(square), 0.0])
+
+
 @pytest.mark.parametrize("steps", [1, 3])
 @pytest.mark.parametrize("n", [2, 3, 8])
 def test_tilt_gives_the_mean_root(n, steps):

@@ -200,7 +200,7 @@ def test_interval_of_extremes():
         (sp.loggamma(X) - sp.erf(Y), lambda x, y: mp.loggamma(x) - mp.erf(y)),
         (sp.exp(X - Y), lambda x, y: mp.exp(x - y)),
     ],
-    ids=str,
+    ids=["gamma", "polygamma", "power", "loggamma", "exp"],
 )
 def test_numeric_takes_arrays_in_the_given_order(expression, truth):
     x, y = np.array([0.5, 2.0, 7.0]), np.array([1.0, 0.25, 3.0])

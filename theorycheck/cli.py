@@ -172,7 +172,9 @@ def _interruptible() -> Iterator[None]:
     sender.setblocking(False)
 
     def watch() -> None:
-        if signal.SIGINT in receiver.recv(1):
+        with receiver:
+            interrupted = signal.SIGINT in receiver.recv(1)
+        if interrupted:
             for path in list(_UNFINISHED):
                 path.unlink(missing_ok=True)
             sys.stderr.write("interrupted\n")
@@ -180,13 +182,15 @@ def _interruptible() -> Iterator[None]:
 
     before = signal.signal(signal.SIGINT, lambda *_: None)
     fd = signal.set_wakeup_fd(sender.fileno(), warn_on_full_buffer=False)
-    threading.Thread(target=watch, daemon=True).start()
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
     try:
         yield
     finally:
         signal.set_wakeup_fd(fd)
         signal.signal(signal.SIGINT, before)
         sender.close()
+        watcher.join()
 
 
 @contextlib.contextmanager
