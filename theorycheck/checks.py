@@ -26,7 +26,10 @@ def choices(value: Any) -> float:
     """The number K of proposals as a float: an integer of at least 1, or `math.inf`."""
     if isinstance(value, bool) or not isinstance(value, Real):
         raise TypeError(f"choices must be an integer of at least 1 or math.inf, got {value!r}")
-    number = float(value)
+    try:
+        number = float(value)
+    except OverflowError:
+        raise ValueError("choices must be an integer of at least 1 that fits a float, or math.inf") from None
     if not number >= 1 or not (number == math.inf or number.is_integer()):
         raise ValueError(f"choices must be an integer of at least 1 or math.inf, got {value}")
     return number

@@ -78,7 +78,7 @@ def evidence(finding: Finding) -> str:
     return finding.certificate or ""
 
 
-def plain(run: Run, width: int = 150) -> str:
+def plain(run: Run, width: int = 160) -> str:
     """The report without colours, `width` columns wide."""
     console = Console(
         file=io.StringIO(), width=width, color_system=None, force_terminal=False, legacy_windows=False
