@@ -6,10 +6,11 @@ integers and floats (as the exact rationals that they are) are enclosed too.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import math
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from numbers import Integral
 from typing import Any
 
@@ -78,26 +79,34 @@ def _lower(expression: sp.Basic) -> Callable[[Mapping], Any]:
     return lambda values: function(*(part(values) for part in parts))
 
 
+@contextlib.contextmanager
+def precision(bits: int) -> Iterator[None]:
+    """Ball arithmetic at this many bits, on this thread alone."""
+    with _PRECISION:
+        before, flint.ctx.prec = flint.ctx.prec, bits
+        try:
+            yield
+        finally:
+            flint.ctx.prec = before
+
+
 def ball(quantity: Any, values: Mapping[sp.Symbol, Any] | None = None, bits: int = 128) -> arb:
     """A ball that contains `quantity` (sympy expression, exact number, float or ball).
 
     `values` gives numbers for the expression's symbols. Raises NotImplementedError for a function with no
     counterpart in ball arithmetic.
     """
-    with _PRECISION:
-        before, flint.ctx.prec = flint.ctx.prec, bits
-        try:
-            if isinstance(quantity, sp.Basic):
-                inner = {symbol: ball(value, bits=bits) for symbol, value in (values or {}).items()}
-                return _lower(quantity)(inner)
-            if isinstance(quantity, (fmpq, fmpz, arb)):
-                return arb(quantity)
-            if isinstance(quantity, Integral):
-                return arb(fmpz(int(quantity)))
-            # Fractions, and floats of any kind and length, are ratios of integers.
-            return arb(fmpq(*map(int, quantity.as_integer_ratio())))
-        finally:
-            flint.ctx.prec = before
+    with precision(bits):
+        if isinstance(quantity, sp.Basic):
+            return _lower(quantity)(
+                {symbol: ball(value, bits=bits) for symbol, value in (values or {}).items()}
+            )
+        if isinstance(quantity, (fmpq, fmpz, arb)):
+            return arb(quantity)
+        if isinstance(quantity, Integral):
+            return arb(fmpz(int(quantity)))
+        # Fractions, and floats of any kind and length, are ratios of integers.
+        return arb(fmpq(*map(int, quantity.as_integer_ratio())))
 
 
 def interval(quantity: arb) -> tuple[float, float]:
