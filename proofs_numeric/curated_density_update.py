@@ -192,14 +192,14 @@ def mass_errors_grow(choices, degree=lambda K: K - 1):
 def many_choices_tilt_exponentially(choices, variance=1.0, drift=1.0):
     """K(H^K − a/E a) → (a/m)·[(m−a)/m + Var a/m²], m = E a: H^K tends to e^r/E e^r at rate 1/K.
 
-    The remainder at K is at most 10/K here, which implies the limit.
+    The remainder is at most 1/K at these K.
     """
     p, a = (np.array(x, float) for x in THREE)
     m, v = p @ a, p @ (a - p @ a) ** 2
     found = choices * (curation.choice_ratio(p, np.log(a), choices) - a / m)
     limit = a / m * (drift * (m - a) / m + variance * v / m**2)
     remainder = np.abs(found - limit) * choices
-    return at_most(Enclosed(remainder, 1e-12 * choices**2), 10)
+    return at_most(Enclosed(remainder, 1e-12 * choices**2), 1)
 
 
 # --- with real data, and the loop itself --------------------------------------------------------------------
@@ -210,20 +210,28 @@ def many_choices_tilt_exponentially(choices, variance=1.0, drift=1.0):
     given={"weight": Rationals(0, 10, 20)},
     rivals={
         "weights exchanged": dict(law=THREE, choices=3, weight=Fraction(1, 2), flip=True),
+        "p_0 for p_ref": dict(law=THREE, choices=3, weight=Fraction(1, 2), reference=lambda p: p),
         "H of the reference": dict(law=THREE, choices=3, weight=Fraction(1, 2), steps=2, frozen=True),
     },
 )
-def real_data_is_mixed_in(law, choices, weight, steps=2, flip=False, frozen=False):
-    """The public trajectory is p_ref/(1+λ) + (λ/(1+λ))·p·H^K_p, to 1e−9 after two generations."""
+def real_data_is_mixed_in(
+    law, choices, weight, steps=2, flip=False, frozen=False, reference=lambda p: p[::-1]
+):
+    """The public trajectory is p_ref/(1+λ) + (λ/(1+λ))·p·H^K_p, to 1e−9 at t = 2, for p_ref ≠ p_0."""
     p = law.p
     for _ in range(steps):
         base = law.p if frozen else p
         kept = [x * h for x, h in zip(p, exact.choice_ratio(base, law.a, choices), strict=True)]
         total = sum(kept)
         real = [1, weight] if not flip else [weight, 1]
-        p = [(real[0] * x + real[1] * k / total) / (1 + weight) for x, k in zip(law.p, kept, strict=True)]
+        p = [
+            (real[0] * x + real[1] * k / total) / (1 + weight)
+            for x, k in zip(reference(law.p), kept, strict=True)
+        ]
     reward = np.log(np.array(law.a, float))
-    fast = curation.trajectory(np.array(law.p, float), reward, choices, steps, float(weight))
+    fast = curation.trajectory(
+        np.array(law.p, float), reward, choices, steps, float(weight), np.array(law.p[::-1], float)
+    )
     return [equals_within(Fraction(float(f)), x) for f, x in zip(fast[-1], p, strict=True)]
 
 

@@ -190,7 +190,7 @@ def gap_is_nonnegative_for_every_law(m, choices, factor=share):
 
 
 @theorem.symbolic(
-    at=[dict(m=2, choices=2), dict(m=2, choices=3), dict(m=3, choices=2)],
+    at=[dict(m=m, choices=K) for m in ATOMS for K in (2, 3, 5)],
     scope="all p on the given atoms",
     rivals={"plain powers": dict(binomial=False)},
 )
@@ -216,10 +216,22 @@ def bernstein_form_is_the_gap(m, choices, binomial=True):
     rivals={"K for K − 1": dict(factor=lambda K: Fraction(1))},
 )
 def worst_case_of_the_bound(choices, law, factor=share):
-    """No law on three atoms breaks the bound, and the worst comes close: the constant (K−1)/K is sharp."""
+    """No law on three atoms breaks the bound; the slack says how close the worst one comes."""
     kept = exact.step(law.p, law.a, choices)
     bound = factor(choices) * exact.variance(law.p, law.a) / max(law.a)
     return at_least(gain(law, choices, kept), bound)
+
+
+@theorem.certified(
+    at=[dict(choices=2), dict(choices=5), dict(choices=20)],
+    scope="p = (½, ½), a = (1 − 10⁻⁴, 1)",
+    rivals={"bound attained": dict(excess=Fraction(0))},
+)
+def bound_is_sharp(choices, excess=Fraction(2, 10**4)):
+    """E_{t+1} a − E_t a ≤ (1 + 2·10⁻⁴)·((K−1)/K)·Var(a)/a* there: no constant above (K−1)/K would do."""
+    law = FiniteLaw(HALVES, (1 - Fraction(1, 10**4), Fraction(1)))
+    bound = share(choices) * exact.variance(law.p, law.a) / max(law.a)
+    return at_most(gain(law, choices), (1 + excess) * bound)
 
 
 # --- more than the mean -------------------------------------------------------------------------------------

@@ -220,13 +220,13 @@ theorem = Theorem("two", title="Two coins", source=DERIVED, statement="")
 def toss(rng, size):
     return rng.integers(0, 2, size).astype(float)
 
-@theorem.sampled(margin=0.02)
-def first():
-    return equals(mean(toss, bounds=(0, 1)), 0.5)
+@theorem.sampled(margin=0.02, rivals={"0.6": dict(share=0.6)})
+def first(share=0.5):
+    return equals(mean(toss, bounds=(0, 1)), share)
 
-@theorem.sampled(margin=0.02)
-def second():
-    return equals(mean(toss, bounds=(0, 1)), 0.5)
+@theorem.sampled(margin=0.02, rivals={"0.6": dict(share=0.6)})
+def second(share=0.5):
+    return equals(mean(toss, bounds=(0, 1)), share)
 """
 
 

@@ -134,9 +134,13 @@ def _writing(path: str | None) -> Iterator[Any]:
     if path == "-":
         yield lambda run: click.echo(run.to_json(), nl=False)
         return
-    target = Path(path)
+    target = Path(path).resolve()
     if target.is_dir():
         raise ValueError(f"cannot write --json {path}: it is a directory")
+    if target.exists() and not target.is_file():
+        # A pipe or a device is written to, not replaced.
+        yield lambda run: target.write_text(run.to_json(), encoding="utf-8")
+        return
     try:
         handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
     except OSError as error:

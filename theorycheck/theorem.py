@@ -8,6 +8,7 @@ the assumptions. Every variant must come out REFUTED.
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -193,11 +194,12 @@ class Theorem:
         # A way of deciding is a file in engine/decide; the engine says so if there is none of this name.
         if method.startswith("_"):
             raise AttributeError(method)
-        return lambda **options: self.claim(method, **options)
+        return functools.partial(self.claim, method)
 
     def claim(
         self,
         method: str,
+        function: Callable | None = None,
         *,
         at: Sequence[Mapping[str, Any]] = ({},),
         full: Sequence[Mapping[str, Any]] = (),
@@ -215,13 +217,16 @@ class Theorem:
         `scope` says in words what the claim covers. Other options belong to the way of deciding.
         """
 
-        def register(function: Callable[..., Comparison]) -> Callable[..., Comparison]:
+        if function is not None:
+            raise TypeError(f"the decorator needs parentheses: @theorem.{method}()")
+
+        def register(claimed: Callable[..., Comparison]) -> Callable[..., Comparison]:
             self.claims.append(
                 Claim(
-                    id=function.__name__,
-                    statement=" ".join((inspect.getdoc(function) or function.__name__).split()),
+                    id=claimed.__name__,
+                    statement=" ".join((inspect.getdoc(claimed) or claimed.__name__).split()),
                     method=method,
-                    function=function,
+                    function=claimed,
                     instances=tuple(at),
                     full_instances=tuple(full),
                     margin=margin,
@@ -234,6 +239,6 @@ class Theorem:
                     options=options,
                 )
             )
-            return function
+            return claimed
 
         return register

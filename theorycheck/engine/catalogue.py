@@ -56,6 +56,8 @@ def checked(theorem: Theorem) -> Theorem:
             _known(where, claim, name)
         if claim.margin is not None and not 0 < claim.margin < math.inf:
             raise ValueError(f"{where}: margin must be positive and finite, got {claim.margin}")
+        if claim.margin is not None and not claim.rivals:
+            raise ValueError(f"{where} has a margin but no rival: nothing says that it is narrow enough")
         for parameters in claim.at("full"):
             for name in parameters:
                 _known(where, claim, name)
@@ -99,7 +101,7 @@ def load(path: Path) -> list[Theorem]:
     try:
         spec.loader.exec_module(module)
     except SyntaxError as error:
-        raise ValueError(f"{error.filename}, line {error.lineno}: {error.msg}") from error
+        raise ValueError(f"{error.filename or path}, line {error.lineno or 1}: {error.msg}") from error
     except (Exception, SystemExit) as error:
         raise ValueError(
             f"{path}, line {_line(error, path)}: importing fails with {type(error).__name__}: {error}"

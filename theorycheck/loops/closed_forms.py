@@ -52,6 +52,12 @@ def log_spread(n):
     return sp.polygamma(1, (n - 1) / sp.S(2)) / 4
 
 
+def median_offset(n):
+    """lim median(log σ_t) − t·drift = −κ₃/(6κ₂) = −ψ₂(ν/2)/(12ψ₁(ν/2)) (Cornish–Fisher)."""
+    half = (n - 1) / sp.S(2)
+    return -sp.polygamma(2, half) / (12 * sp.polygamma(1, half))
+
+
 def lyapunov_exponent(n, j):
     """The j-th Lyapunov exponent of √Σ_t, j = 1 … min(d, ν): ½[ψ((n−j)/2) + log(2/ν)]."""
     return (sp.digamma((n - j) / sp.S(2)) - sp.log((n - 1) / sp.S(2))) / 2

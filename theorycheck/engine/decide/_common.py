@@ -16,7 +16,7 @@ from theorycheck.formula import ball, interval
 from theorycheck.theorem import Comparison, Enclosed
 from theorycheck.verdict import Finding, Status
 
-EXACT = (Integral, Rational, fmpq, fmpz, arb, sp.Basic, Enclosed)
+EXACT = (Integral, Rational, fmpq, fmpz, arb, sp.Basic)
 PRECISIONS = (64, 128, 512, 2048)  # bits of ball arithmetic, tried in turn
 
 
@@ -75,25 +75,23 @@ class Settled(NamedTuple):
 def settle(comparison: Comparison, values: Mapping[sp.Symbol, Any] | None = None) -> Settled:
     """Decide a comparison by exact rationals where both sides are rational, else by ball arithmetic.
 
-    Raises TypeError for a plain float: nothing is proved from floats. A float that is itself the object of
-    the claim is passed as a Fraction; a computed one, with its error bound, as Enclosed.
+    Raises TypeError for floats, with an error bound or without: nothing is proved from them. A float that is
+    itself the object of the claim is passed as a Fraction.
     """
     relation, left, right = comparison.relation, comparison.left, comparison.right
     for side in (left, right):
         if not isinstance(side, EXACT) or (isinstance(side, sp.Basic) and side.has(sp.Float)):
-            raise TypeError(
-                f"a float ({side!r}) proves nothing; pass a Fraction, a sympy expression, or Enclosed"
-            )
+            raise TypeError(f"{side!r} proves nothing: floats do not; pass a Fraction or a sympy expression")
     exact = [_fraction(side) for side in (left, right)]
     if exact[0] is not None and exact[1] is not None:
         gap = exact[0] - exact[1]
         holds = gap == 0 if relation == "=" else gap <= 0 if relation == "<=" else gap < 0
         ratio = slack(relation, *map(_float, exact))
         return Settled(holds, ball(gap), ratio, f"exact rationals, gap {_short(gap)}")
-    if isinstance(left, sp.Basic) and left == right:
+    if isinstance(left, sp.Basic) and left == right and ball(left, values).is_finite():
         return Settled(relation != "<", ball(0), 1.0, "both sides are the same expression")
     for bits in PRECISIONS:
-        sides = [_enclose(side, values, bits) for side in (left, right)]
+        sides = [ball(side, values, bits) for side in (left, right)]
         gap_ball = sides[0] - sides[1]
         lo, hi = interval(gap_ball)
         how = f"ball arithmetic at {bits} bits, gap in [{lo:.6g}, {hi:.6g}]"
@@ -103,12 +101,6 @@ def settle(comparison: Comparison, values: Mapping[sp.Symbol, Any] | None = None
         if (gap_ball < 0 and relation != "=") or (gap_ball <= 0 and relation == "<="):
             return Settled(True, gap_ball, ratio, how)
     return Settled(None, gap_ball, ratio, how)
-
-
-def _enclose(side: Any, values: Mapping[sp.Symbol, Any] | None, bits: int) -> arb:
-    if isinstance(side, Enclosed):
-        return ball(side.value, bits=bits) + arb(0, float(side.error))
-    return ball(side, values, bits)
 
 
 def _fraction(quantity: Any) -> Fraction | None:

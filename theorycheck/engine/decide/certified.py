@@ -18,7 +18,10 @@ def decide(question: Question) -> Finding:
     """PROVED if every case is certain, REFUTED at the first that certainly fails."""
     cases, worst, tightest = 0, None, None
     for comparison in comparisons(question.build()):
-        for point in itertools.product(*map(_members, comparison.over.values())):
+        points = list(itertools.product(*map(_members, comparison.over.values())))
+        if not points:
+            return Finding(Status.UNDECIDED, question.scope, reason="a range to run through is empty")
+        for point in points:
             values = dict(zip(comparison.over, point, strict=True))
             where = ", ".join(f"{symbol} = {value}" for symbol, value in values.items()) or question.scope
             found = settle(comparison, values)

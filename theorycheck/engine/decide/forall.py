@@ -32,7 +32,14 @@ def decide(question: Question) -> Finding:
     from hypothesis import seed as seeded
 
     examples = question.options.get("examples", EXAMPLES) * (10 if question.context.profile == "full" else 1)
-    found: dict[str, Any] = {"tried": 0, "slack": None, "witness": None, "last": None, "undecided": None}
+    found: dict[str, Any] = {
+        "tried": 0,
+        "settled": 0,
+        "slack": None,
+        "witness": None,
+        "last": None,
+        "undecided": None,
+    }
 
     @seeded(words(str(question.context.seed), *question.names, question.variant or "")[0])
     @settings(
@@ -47,6 +54,7 @@ def decide(question: Question) -> Finding:
     def search(**drawn: Any) -> None:
         found["tried"] += 1
         for settled in _settle_all(question, drawn):
+            found["settled"] += 1
             if settled.holds is False:
                 found["last"] = (settled, _show(drawn))
                 raise _Counterexample
@@ -63,6 +71,8 @@ def decide(question: Question) -> Finding:
     except _Counterexample:
         settled, where = found["last"]
         return _refuted(settled, where, scope)
+    if not found["settled"]:
+        return Finding(Status.UNDECIDED, scope, reason="there was nothing to decide")
     if found["undecided"]:
         return Finding(
             Status.UNDECIDED,
@@ -89,6 +99,8 @@ def _single(question: Question) -> Finding:
             return _refuted(one, where, question.scope)
         if one.holds is None:
             return Finding(Status.UNDECIDED, question.scope, witness=where, certificate=one.how)
+    if not settled:
+        return Finding(Status.UNDECIDED, question.scope, reason="there was nothing to decide")
     return Finding(Status.PROVED, question.scope, interval(settled[-1].gap), certificate=settled[-1].how)
 
 
