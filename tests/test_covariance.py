@@ -197,3 +197,7 @@ def test_bad_arguments(function, change, error, sentence):
 def test_plane_refuses_small_samples():
     with pytest.raises(ValueError, match=r"^samples must be at least 5, got 4$"):
         mean_root_plane(4, 1.0)
+
+
+def test_the_ratio_stays_below_one_for_a_direction_that_is_a_unit_but_for_rounding():
+    assert tilted_ratio(np.random.default_rng(1), [[1.0]], 5, 1, 3, [1 + 4e-10]).max() <= 1

@@ -6,6 +6,7 @@ import math
 import numpy as np
 import pytest
 
+from theorycheck.kernels import curation
 from theorycheck.loops.curation import simulate
 
 LAWS = [
@@ -96,3 +97,17 @@ def test_start_is_left_alone_and_paths_differ(kernel):
     assert start.tolist() == [0.5, 0.5]
     assert len({*drawn[:, 0]}) > 5
     np.testing.assert_allclose(drawn.sum(axis=1), 1, rtol=1e-14)
+
+
+@pytest.mark.parametrize("atoms", [11, 13])
+def test_the_last_atom_takes_what_rounding_leaves(atoms):
+    """With binomials that only a certainty moves, all users must still end up somewhere."""
+
+    class Certain:
+        def binomial(self, count, chance):
+            return count if chance >= 1 else 0
+
+    p = np.full((1, atoms), 1 / atoms)
+    a = np.exp(-np.arange(atoms) / atoms)
+    curation.reduced.py_func(Certain(), p[0], a, 2, 1000, 1, 0.0, p)
+    assert p.sum() == 1
