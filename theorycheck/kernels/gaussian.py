@@ -65,18 +65,20 @@ def reduced(rng, samples, steps, ddof, tilt, normaliser, mean, log_scale, length
     − ½·tilt·log x. (The normaliser is an argument because compiled and interpreted lgamma differ.)
     """
     drawn = samples - 1.0 + tilt
+    root = math.sqrt(samples)
+    log_divisor = math.log(samples - ddof)
     for path in range(mean.size):
         centre = 0.0
         log_sigma = 0.0
         travelled = 0.0
         weight = 0.0
         for _ in range(steps):
-            shift = math.exp(log_sigma) * rng.standard_normal() / math.sqrt(samples)
-            chi_square = rng.chisquare(drawn)
+            shift = math.exp(log_sigma) * rng.standard_normal() / root
+            log_chi_square = math.log(rng.chisquare(drawn))
             centre += shift
             travelled += abs(shift)
-            log_sigma += 0.5 * math.log(chi_square / (samples - ddof))
-            weight += normaliser - 0.5 * tilt * math.log(chi_square)
+            log_sigma += 0.5 * (log_chi_square - log_divisor)
+            weight += normaliser - 0.5 * tilt * log_chi_square
         mean[path] = centre
         log_scale[path] = log_sigma
         length[path] = travelled
