@@ -38,7 +38,8 @@ def decide(question: Question) -> Finding:
             (float(c.left) - float(c.right)) / max(abs(float(c.right)), 1e-300)
             for c in comparisons(question.build(**{name: point}))
         ]
-        return max(gaps)
+        # Where both sides vanish the ratio means nothing, and must not upset the optimiser's statistics.
+        return float(np.clip(max(gaps), -1e9, 1e9))
 
     generations = question.options.get("generations", GENERATIONS) * (
         10 if question.context.profile == "full" else 1
