@@ -190,7 +190,7 @@ FACTOR_RIVALS = {
     "c₄(n−1)": dict(factor=lambda n: contraction_factor(n - 1)),
     "c₄(n+1)": dict(factor=lambda n: contraction_factor(n + 1)),
     "no collapse": dict(factor=lambda n: 1.0),
-    "biased estimator": dict(factor=lambda n: contraction_factor(n) * sqrt((n - 1) / n)),
+    "biased estimator": dict(factor=form.biased_contraction_factor),
 }
 
 
@@ -271,7 +271,7 @@ def mean_scale_is_exact(n, steps, factor=contraction_factor):
         "(n−1)/n without the root": dict(factor=lambda n: contraction_factor(n) * (n - 1) / n),
     },
 )
-def biased_estimator_collapses_faster(n, steps, factor=lambda n: contraction_factor(n) * sqrt((n - 1) / n)):
+def biased_estimator_collapses_faster(n, steps, factor=form.biased_contraction_factor):
     """With the maximum-likelihood variance, E σ_t = (c₄·√((n−1)/n))^t σ_0."""
     return equals(mean(scale, n, steps, "literal", True, variance=((n - 1) / n) ** steps), factor(n) ** steps)
 
