@@ -67,6 +67,16 @@ def vector(name: str, value: Any) -> np.ndarray:
     return array
 
 
+def parameters(value: Any, count: int) -> np.ndarray:
+    """Model parameters as a finite float array of shape (…, count)."""
+    array = _numbers("theta", value, "array")
+    if array.ndim == 0 or array.shape[-1] != count:
+        raise ValueError(f"theta must have {count} entries in its last axis, got shape {array.shape}")
+    if not np.isfinite(array).all():
+        raise ValueError(f"theta must be finite, got {array.tolist()}")
+    return array
+
+
 def probabilities(name: str, value: Any) -> np.ndarray:
     """A probability vector, renormalised; |Σp − 1| up to 1e−9 is accepted."""
     array = vector(name, value)

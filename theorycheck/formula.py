@@ -15,11 +15,30 @@ from numbers import Integral
 from typing import Any
 
 import flint
+import numpy as np
 import sympy as sp
 from flint import arb, fmpq, fmpz
+from scipy import special
 
 # python-flint's working precision is one global setting.
 _PRECISION = threading.RLock()
+
+
+class expit(sp.Function):
+    """1/(1 + e^{−x}); stays finite where e^{−x} overflows."""
+
+    def fdiff(self, argindex: int = 1) -> sp.Expr:
+        return self * (1 - self)
+
+
+class softplus(sp.Function):
+    """log(1 + e^x); stays finite where e^x overflows."""
+
+    def fdiff(self, argindex: int = 1) -> sp.Expr:
+        return expit(self.args[0])
+
+
+_NUMERIC = {"expit": special.expit, "softplus": lambda x: np.logaddexp(0, x)}
 
 
 def _digamma(order: arb, x: arb) -> arb:
@@ -36,6 +55,7 @@ _FUNCTIONS: dict[Any, Callable[..., arb]] = {
     sp.gamma: arb.gamma, sp.loggamma: arb.lgamma, sp.polygamma: _digamma,
     sp.lowergamma: lambda s, x: x.gamma_lower(s), sp.erf: arb.erf,
     sp.hyper: lambda a, b, z: z.hypgeom(a, b),
+    expit: lambda x: 1 / (1 + (-x).exp()), softplus: lambda x: (1 + x.exp()).log(),
     sp.Max: lambda *xs: functools.reduce(arb.max, xs), sp.Min: lambda *xs: functools.reduce(arb.min, xs),
 }
 # fmt: on
@@ -116,6 +136,6 @@ def interval(quantity: arb) -> tuple[float, float]:
     return math.nextafter(lo, -math.inf), math.nextafter(hi, math.inf)
 
 
-def numeric(expression: sp.Expr, *symbols: sp.Symbol) -> Callable[..., Any]:
-    """The expression as a NumPy function of its symbols, in that order."""
-    return sp.lambdify(symbols, expression, modules=["scipy", "numpy"])
+def numeric(expression: Any, *symbols: sp.Symbol) -> Callable[..., Any]:
+    """The expression, or a list of them, as a NumPy function of its symbols, in that order."""
+    return sp.lambdify(symbols, expression, modules=[_NUMERIC, "scipy", "numpy"], cse=True)

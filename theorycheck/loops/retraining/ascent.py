@@ -1,0 +1,71 @@
+"""Maximum likelihood on weighted points: a safeguarded Newton ascent, many problems at once."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from theorycheck.loops.retraining.family import Family
+from theorycheck.loops.retraining.laws import Points
+
+STEPS = 200
+
+
+def derivatives(family: Family, points: Points, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Gradient (…, p) and Hessian (…, p, p) of θ ↦ E log p_θ, θ of shape (…, p)."""
+    p = len(family.parameters)
+    score, hessian = (
+        np.sum(points.weight * family.evaluate(name, points.x, theta), axis=-1)
+        for name in ("score", "hessian")
+    )
+    return np.moveaxis(score, 0, -1), np.moveaxis(hessian, 0, -1).reshape(*theta.shape[:-1], p, p)
+
+
+def value(family: Family, points: Points, theta: np.ndarray) -> np.ndarray:
+    """E log p_θ: shape (…)."""
+    return np.sum(points.weight * family.evaluate("log_density", points.x, theta)[0], axis=-1)
+
+
+def ascend(family: Family, points: Points, start: np.ndarray, reach: float) -> np.ndarray:
+    """The maximum of E log p_θ uphill of each start, shape (…, p); no step is longer than `reach`.
+
+    Newton's direction with the curvatures' absolute values, halved until the value rises. Raises ValueError
+    with the place where it stopped if it finds no maximum.
+    """
+    theta = np.array(start, float)
+    before = value(family, points, theta)
+    for _ in range(STEPS):
+        gradient, hessian = derivatives(family, points, theta)
+        curvature, axes = np.linalg.eigh(-hessian)
+        steepness = np.maximum(np.abs(curvature), 1e-10 * np.abs(curvature).max(axis=-1, keepdims=True))
+        along = np.einsum("...ij,...i->...j", axes, gradient) / np.maximum(steepness, 1e-300)
+        move = np.einsum("...ij,...j->...i", axes, along)
+        length = np.linalg.norm(move, axis=-1, keepdims=True)
+        move *= np.minimum(1.0, reach / np.maximum(length, 1e-300))
+        moving = length[..., 0] > 4e-16 * (1 + np.linalg.norm(theta, axis=-1))
+        if not moving.any():
+            break
+        rate = np.ones(theta.shape[:-1])
+        for _ in range(60):
+            trial = theta + rate[..., None] * move
+            inside = (trial[..., family.positive] > 0).all(axis=-1)
+            trial = np.where(inside[..., None], trial, theta)
+            after = value(family, points, trial)
+            # Near the maximum the value is flat to rounding, and Newton's step is right.
+            worse = moving & (~inside | ~(after >= before - 1e-13 * (1 + np.abs(before))))
+            if not worse.any():
+                break
+            rate = np.where(worse, rate / 2, rate)
+        theta, before = np.where(moving[..., None], trial, theta), np.where(moving, after, before)
+        if (length[..., 0] * rate <= 1e-9 * (1 + np.linalg.norm(theta, axis=-1))).all() and (
+            curvature > 0
+        ).all():
+            # Quadratic convergence: the step just taken was the last that matters.
+            break
+    else:
+        worst = int(np.argmax(length.ravel()))
+        place, slope = (part.reshape(-1, part.shape[-1])[worst] for part in (theta, gradient))
+        raise ValueError(
+            f"the Newton ascent for {family.name} stopped at θ = {place.tolist()} after {STEPS} steps, "
+            f"with a gradient of {np.abs(slope).max():.3g}"
+        )
+    return theta

@@ -1,0 +1,203 @@
+"""The population map G(θ) = argmax E_data log p_θ' + λ E_{p_θ} log p_θ', its Jacobian and its orbits.
+
+Source: Bertrand et al., ICLR 2024 (iterative retraining). Expectations are quadratures whose error is
+reported; the argmax is a safeguarded Newton ascent that starts from the current model, so that for
+likelihoods with several maxima G follows the one uphill of θ.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from theorycheck import checks
+from theorycheck.loops.retraining import laws
+from theorycheck.loops.retraining.ascent import ascend, derivatives
+from theorycheck.loops.retraining.family import Family
+from theorycheck.loops.retraining.laws import Points
+
+TOLERANCE = 1e-11  # of a quadrature, in units of the solution
+MOST_STEPS = 2000  # of an orbit that measures a rate
+
+
+class Solution(NamedTuple):
+    """Maximisers `theta`, shape (…, p); `error` bounds, shape (…); and `branch`, the maximum followed."""
+
+    theta: np.ndarray
+    error: np.ndarray
+    branch: str
+
+
+@dataclass(frozen=True)
+class Retraining:
+    """A family retrained on `data`: a frozen scipy.stats distribution, a `Mixture`, or observations.
+
+    Raises TypeError or ValueError for data that are no law, and for a family whose sampler and density
+    disagree.
+    """
+
+    family: Family
+    data: Any
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "data", laws.checked(self.data))
+        lowest = laws.points(self.data).x.min()
+        if lowest < self.family.support[0]:
+            raise ValueError(f"data must lie within {self.family.support}, got {lowest:.6g}")
+
+    def __hash__(self) -> int:
+        return id(self)
+
+    @functools.cached_property
+    def best(self) -> np.ndarray:
+        """θ* = argmax E_data log p_θ, shape (p,): the maximum uphill of the family's own fit."""
+        points = laws.points(self.data, 2)
+        start = np.asarray(self.family.fit(points), float)
+        if start.shape != (len(self.family.parameters),) or not np.isfinite(start).all():
+            raise ValueError(
+                f"fit of {self.family.name} must give {len(self.family.parameters)} numbers, got {start}"
+            )
+        found = ascend(self.family, points, start, self._frame(start)[1])
+        self.family.checked(found)
+        return found
+
+    def _frame(self, theta: np.ndarray) -> tuple[float, float]:
+        return self.family.frame(theta.reshape(-1, theta.shape[-1])[0])
+
+    def objective(self, theta: np.ndarray, weight: np.ndarray, level: int) -> Points:
+        """The training set of G at θ, as weighted points: data with 1/(1+λ), the model with λ/(1+λ).
+
+        θ has shape (…, p) and the weights λ in [0, ∞] shape (…).
+        """
+        data = laws.points(self.data, level)
+        model = self.family.points(theta, self._frame(theta), level)
+        share = shares(weight)[..., None]
+        own = share * model.weight
+        real = (1 - share) * data.weight
+        shape = np.broadcast_shapes(own.shape[:-1], real.shape[:-1])
+        parts = [np.broadcast_to(part, (*shape, part.shape[-1])) for part in (real, own)]
+        return Points(np.concatenate([data.x, model.x]), np.concatenate(parts, axis=-1))
+
+    def step(self, theta: Any, synthetic_weight: Any) -> Solution:
+        """G(θ) for each λ: θ of shape (…, p) against λ of shape (…), broadcast.
+
+        The quadratures are refined until a Newton step on the next finer one is below `TOLERANCE`; that
+        step's length is the reported error.
+        """
+        theta, weight = self._paired(theta, synthetic_weight)
+        reach = self._frame(theta)[1]
+        found = theta
+        for level in range(laws.LEVELS - 1):
+            found = ascend(self.family, self.objective(theta, weight, level), found, reach)
+            gradient, hessian = derivatives(self.family, self.objective(theta, weight, level + 1), found)
+            correction = np.linalg.solve(hessian, gradient[..., None])[..., 0]
+            error = np.linalg.norm(correction, axis=-1)
+            if (error <= TOLERANCE * (1 + np.linalg.norm(found, axis=-1))).all():
+                break
+        return Solution(found, error + 1e-15, "the maximum uphill of the current θ")
+
+    def _paired(self, theta: Any, synthetic_weight: Any) -> tuple[np.ndarray, np.ndarray]:
+        weight = weights(synthetic_weight)
+        theta = checks.parameters(theta, len(self.family.parameters))
+        shape = np.broadcast_shapes(weight.shape, theta.shape[:-1])
+        return np.broadcast_to(theta, (*shape, theta.shape[-1])), np.broadcast_to(weight, shape)
+
+    def orbit(self, start: Any, synthetic_weight: Any, steps: int) -> np.ndarray:
+        """θ_0, …, θ_steps under G: shape (steps + 1, …, p)."""
+        theta, weight = self._paired(start, synthetic_weight)
+        path = [theta]
+        for _ in range(checks.integer("steps", steps, 0)):
+            path.append(self.step(path[-1], weight).theta)
+        return np.stack(path)
+
+    @functools.cached_property
+    def hessians(self) -> tuple[np.ndarray, np.ndarray]:
+        """A = E_data ∇² log p_θ* and B = E_{p_θ*} ∇² log p_θ* (minus the Fisher information), (p, p) each."""
+        model = self.family.points(self.best, self._frame(self.best), 2)
+        real = laws.points(self.data, 2)
+        return derivatives(self.family, real, self.best)[1], derivatives(self.family, model, self.best)[1]
+
+    def jacobian(self, synthetic_weight: Any) -> np.ndarray:
+        """J = (A + λB)^{−1} λB at θ*, for each λ: shape (…, p, p)."""
+        real, own = self.hessians
+        share = shares(weights(synthetic_weight))[..., None, None]
+        return np.linalg.solve(
+            (1 - share) * real + share * own, np.broadcast_to(share * own, (*share.shape[:-2], *own.shape))
+        )
+
+    def measured_jacobian(self, synthetic_weight: Any, width: float = 1e-3) -> tuple[np.ndarray, np.ndarray]:
+        """∂G(θ*) by central differences of the solved map, extrapolated once, and error bounds.
+
+        Shapes (…, p, p) both; `width` is the step in units of 1 + |θ*|.
+        """
+        weight = weights(synthetic_weight)
+        estimates, noise = [], np.zeros(())
+        for h in (width, width / 2):
+            columns = []
+            for shift in np.diag(h * (1 + np.abs(self.best))):
+                ahead, behind = (self.step(self.best + sign * shift, weight) for sign in (1, -1))
+                columns.append((ahead.theta - behind.theta) / (2 * shift.sum()))
+                noise = np.maximum(noise, (ahead.error + behind.error) / shift.sum())
+            estimates.append(np.stack(columns, axis=-1))
+        coarse, fine = estimates
+        return fine + (fine - coarse) / 3, np.abs(fine - coarse) / 3 + noise[..., None, None]
+
+    def measured_rate(self, synthetic_weight: float) -> Measured:
+        """The limiting ratio of successive errors ‖θ_t − θ*‖ of an orbit, for one λ.
+
+        The orbit starts off θ* by a hundredth of the model's scale, in the direction that the measured
+        Jacobian shrinks least (elsewhere the ratio has the same limit, later), and ends when its error is
+        down by 10³. Lengths are in the (−A)-inner product, in which the Jacobian is self-adjoint. What the
+        ratio still has to go is extrapolated from its last changes.
+        """
+        real, _ = self.hessians
+        factors, directions = np.linalg.eig(self.measured_jacobian(synthetic_weight)[0])
+        slowest = directions[:, np.argmax(np.abs(factors))].real
+        theta = self.best + 1e-2 * self._frame(self.best)[1] * slowest
+        sizes: list[float] = []
+        noise = 0.0
+        while len(sizes) < 4 or (sizes[-1] > 1e-3 * sizes[0] and len(sizes) < MOST_STEPS):
+            gap = theta - self.best
+            sizes.append(float(np.sqrt(gap @ -real @ gap)))
+            if sizes[-1] <= 1e3 * noise or _settled(sizes):
+                break
+            theta, error, _ = self.step(theta, synthetic_weight)
+            noise = float(error) * np.sqrt(np.trace(-real))
+        ratio = np.array(sizes[1:]) / sizes[:-1]
+        rounding = 4 * noise / sizes[-2]
+        lag = (ratio.size - 1) // 2
+        if lag == 0:
+            return Measured(float(ratio[-1]), float(np.ptp(ratio) + rounding), ratio.size)
+        early, late = ratio[-1 - lag] - ratio[-1 - 2 * lag], ratio[-1] - ratio[-1 - lag]
+        decay = late / early if abs(early) > rounding else 0.0
+        rest = late * decay / (1 - decay) if abs(decay) < 1 else math.nan
+        error = 2 * abs(rest) + abs(late) + rounding
+        return Measured(float(ratio[-1] + rest), float(error), ratio.size)
+
+
+class Measured(NamedTuple):
+    """A measured rate, its error, and the steps it took."""
+
+    rate: float
+    error: float
+    steps: int
+
+
+def _settled(sizes: list[float]) -> bool:
+    """Whether the last three ratios of successive sizes agree to rounding."""
+    return len(sizes) > 3 and float(np.ptp(np.divide(sizes[-3:], sizes[-4:-1]))) < 1e-12
+
+
+def weights(synthetic_weight: Any) -> np.ndarray:
+    """λ as a float array of numbers in [0, ∞]; ValueError or TypeError for anything else."""
+    flat = [checks.synthetic_weight(w) for w in np.ravel(np.asarray(synthetic_weight, dtype=object)).tolist()]
+    return np.array(flat, float).reshape(np.shape(synthetic_weight))
+
+
+def shares(weight: np.ndarray) -> np.ndarray:
+    """The synthetic share λ/(1+λ) of the training set; 1 at λ = ∞."""
+    return np.where(np.isinf(weight), 1.0, weight / (1 + np.where(np.isinf(weight), 0.0, weight)))

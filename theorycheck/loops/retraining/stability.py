@@ -1,0 +1,154 @@
+"""One family on one data law: its constants α, L, ε, the rates that theory states and the rate measured."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from scipy import optimize
+
+from theorycheck.loops.retraining import laws, rates
+from theorycheck.loops.retraining.family import LINE, Family
+from theorycheck.loops.retraining.maps import Retraining, weights
+
+_FAR, _NEAR = 28.0, 14.0  # a supremum over x is sought up to e^28 scales out, and must not grow beyond e^14
+
+
+class Constants(NamedTuple):
+    """θ*; α = λ_min(−A); L over ‖θ − θ*‖ ≤ `radius`; ε = W₁(p_θ*, p_data) with its numerical error."""
+
+    theta: np.ndarray
+    alpha: float
+    lipschitz: float
+    radius: float
+    epsilon: float
+    epsilon_error: float
+
+
+class Row(NamedTuple):
+    """One λ: the paper's λ(1 + Lε/α) and its rate (None where that is not below ½), the sharp bound, the
+    spectral radius of the Jacobian, and the rate measured on an orbit with its error."""
+
+    synthetic_weight: float
+    condition: float
+    paper_rate: float | None
+    sharp_rate: float
+    spectral_radius: float
+    measured_rate: float
+    measured_error: float
+
+
+class Stability(NamedTuple):
+    """What is known of a family retrained on a data law: its constants, and a row for each λ."""
+
+    family: str
+    constants: Constants
+    rows: tuple[Row, ...]
+
+
+def constants(loop: Retraining, radius: float = 0.0) -> Constants:
+    """α, L and ε at θ*.
+
+    Raises ValueError where E_data ∇² log p_θ* is not negative definite (it names the eigenvalue) or ε is
+    infinite (a law without a first moment).
+    """
+    if not 0 <= radius < math.inf:
+        raise ValueError(f"radius must be in [0, inf), got {radius}")
+    if not math.isfinite(laws.first_moment(loop.data)):
+        raise ValueError("data must have a finite first moment, got ε = W₁(p_θ*, p_data) = inf")
+    family, theta = loop.family, loop.best
+    real, _ = loop.hessians
+    curvature = np.linalg.eigvalsh(real)
+    if curvature[-1] >= -1e-9 * max(1.0, float(np.abs(curvature).max())):
+        raise ValueError(
+            f"the Hessian of E_data log p at θ* = {theta.tolist()} must be negative definite, got an "
+            f"eigenvalue of {curvature[-1]:.6g} for {family.name}"
+        )
+    epsilon, error = laws.distance(loop.data, *family.distribution(theta))
+    if not math.isfinite(epsilon) or error > 0.1 * (epsilon + 1e-3):
+        raise ValueError(
+            f"{family.name} must have a finite first moment at θ* = {theta.tolist()}, "
+            "got ε = W₁(p_θ*, p_data) = inf"
+        )
+    lipschitz = supremum(family, "slope", theta, radius)
+    return Constants(theta, float(-curvature[-1]), lipschitz, radius, epsilon, error)
+
+
+def supremum(family: Family, name: str, theta: np.ndarray, radius: float = 0.0) -> float:
+    """sup ‖·‖₂ over all x and ‖θ' − θ‖ ≤ `radius` of ∂_x∇²_θ log p ("slope") or ∂_x∇_θ log p ("tilt").
+
+    A dense grid, polished; for a radius also a global search. Infinite where the norm keeps growing with |x|.
+    """
+    frame = family.frame(theta)
+    p = len(theta)
+
+    def norm(w: np.ndarray, at: np.ndarray) -> np.ndarray:
+        terms = family.evaluate(name, family.chart(frame, w)[0], at)
+        matrices = np.moveaxis(terms, 0, -1).reshape(*terms.shape[1:], -1, p)
+        return np.linalg.norm(matrices, 2, axis=(-2, -1))
+
+    far, near = (
+        np.arcsinh(np.exp(size) if family.support == LINE else size / frame[1]) for size in (_FAR, _NEAR)
+    )
+    grid = np.linspace(-far, far, 6001)
+    sizes = norm(grid, theta)
+    if sizes.max() > 1.5 * sizes[np.abs(grid) <= near].max():
+        return math.inf
+    peak = grid[sizes.argmax()]
+    step = grid[1] - grid[0]
+    polished = optimize.minimize_scalar(
+        lambda w: -norm(np.array([w]), theta)[0],
+        bounds=(peak - step, peak + step),
+        method="bounded",
+        options={"xatol": 1e-10},
+    )
+    best = max(float(sizes.max()), -float(polished.fun))
+    if radius == 0:
+        return best
+
+    def shifted(point: np.ndarray) -> float:
+        # The ball is the image of the cube [−1, 1]^p, shrunk along its rays.
+        ray = point[1:] / max(1.0, float(np.linalg.norm(point[1:])))
+        at = theta + radius * ray
+        if (at[family.positive] <= 0).any():
+            raise ValueError(f"radius must keep scales positive around θ* = {theta.tolist()}, got {radius}")
+        return -norm(point[:1], at)[0]
+
+    bounds = [(-near, near)] + [(-1.0, 1.0)] * p
+    found = optimize.direct(shifted, bounds, maxfun=4000, maxiter=10_000, locally_biased=False)
+    return max(best, -float(optimize.minimize(shifted, found.x, method="Nelder-Mead", bounds=bounds).fun))
+
+
+def stability(
+    family: Family, data: Any, synthetic_weight: float | Sequence[float], radius: float = 0.0
+) -> Stability:
+    """α, L, ε, the paper's condition and rate, the sharp rate and the measured rate, for each λ.
+
+    `data` is a frozen scipy.stats distribution, a `Mixture` of laws or an array of observations; `radius` is
+    that of the neighbourhood over which L is taken. Raises ValueError or TypeError, with one sentence, for
+    data or weights that are none, a family whose sampler and density disagree, and where a constant does not
+    exist. Source: Bertrand et al., ICLR 2024 (stability); the sharp rate is derived.
+    """
+    lambdas = np.atleast_1d(weights(synthetic_weight))
+    loop = Retraining(family, data)
+    known = constants(loop, radius)
+    return Stability(family.name, known, tuple(_row(loop, known, float(weight)) for weight in lambdas))
+
+
+def _row(loop: Retraining, known: Constants, weight: float) -> Row:
+    # At λ = 0 every bound is 0, at λ = ∞ or L = ∞ the sharp one is 1.
+    local = (known.alpha, known.lipschitz if weight else 0.0, known.epsilon)
+    condition = rates.condition(weight, *local)
+    measured = loop.measured_rate(weight)
+    radius = float(np.abs(np.linalg.eigvals(loop.jacobian(weight))).max())
+    return Row(
+        weight,
+        condition,
+        rates.paper_rate(weight, *local) if condition < 0.5 else None,
+        rates.sharp_rate(weight, *local) if math.isfinite(condition) else 1.0,
+        radius,
+        measured.rate,
+        measured.error,
+    )
