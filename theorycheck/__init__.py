@@ -8,7 +8,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from theorycheck.domains import FiniteLaw, FiniteLaws, Integers, Matrices, OneOf, Rationals, Spectra
+from theorycheck.domains import (
+    CurvaturePairs,
+    Curvatures,
+    FiniteLaw,
+    FiniteLaws,
+    Integers,
+    Matrices,
+    OneOf,
+    Rationals,
+    Spectra,
+)
 from theorycheck.sources import BERTRAND_2024, DERIVED, FERBACH_2024, Source
 from theorycheck.theorem import (
     Assumption,
@@ -38,6 +48,8 @@ __all__ = [
     "Assumption",
     "Claim",
     "Comparison",
+    "CurvaturePairs",
+    "Curvatures",
     "Enclosed",
     "FiniteLaw",
     "FiniteLaws",

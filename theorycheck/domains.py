@@ -181,16 +181,61 @@ class Matrices:
     def strategy(self) -> Any:
         from hypothesis import strategies as st
 
-        def product(rows: list[list[int]]) -> tuple[tuple[int, ...], ...]:
-            return tuple(tuple(sum(x * y for x, y in zip(r, s, strict=True)) for s in rows) for r in rows)
-
         entry = st.integers(-self.largest, self.largest)
         return st.integers(*self.sizes).flatmap(
-            lambda d: st.lists(st.lists(entry, min_size=d, max_size=d), min_size=d, max_size=d).map(product)
+            lambda d: st.lists(st.lists(entry, min_size=d, max_size=d), min_size=d, max_size=d).map(_gram)
         )
 
     def __str__(self) -> str:
         return f"positive semidefinite matrices of size {self.sizes[0]} to {self.sizes[1]}"
+
+
+def _gram(rows: list[list[int]]) -> tuple[tuple[int, ...], ...]:
+    """BBᵀ."""
+    return tuple(tuple(sum(x * y for x, y in zip(r, s, strict=True)) for s in rows) for r in rows)
+
+
+class Curvatures(NamedTuple):
+    """Exact symmetric matrices: `real` is −A = −E_data ∇² log p_θ*, `own` is −B = −E_{p_θ*} ∇² log p_θ*."""
+
+    real: tuple[tuple[int, ...], ...]
+    own: tuple[tuple[int, ...], ...]
+
+    def __str__(self) -> str:
+        return f"-A={self.real}, -B={self.own}"
+
+
+@dataclass(frozen=True)
+class CurvaturePairs:
+    """Pairs of curvatures at a strict maximum: −A ⪰ I and −B ⪰ 0, both with integer entries."""
+
+    sizes: tuple[int, int] = (1, 3)
+    largest: int = 9
+
+    def contains(self, value: Any) -> bool:
+        import sympy
+
+        if not isinstance(value, Curvatures) or not 1 <= len(value.real) == len(value.own):
+            return False
+        real, own = map(sympy.Matrix, value)
+        excess = real - sympy.eye(real.rows)
+        return all(m.is_symmetric() and m.is_positive_semidefinite for m in (excess, own))
+
+    def strategy(self) -> Any:
+        from hypothesis import strategies as st
+
+        def pair(factors: tuple[list[list[int]], list[list[int]]]) -> Curvatures:
+            real, own = map(_gram, factors)
+            return Curvatures(
+                tuple(tuple(x + (i == j) for j, x in enumerate(r)) for i, r in enumerate(real)), own
+            )
+
+        entry = st.integers(-self.largest, self.largest)
+        square = lambda d: st.lists(st.lists(entry, min_size=d, max_size=d), min_size=d, max_size=d)  # noqa: E731
+        return st.integers(*self.sizes).flatmap(lambda d: st.tuples(square(d), square(d)).map(pair))
+
+    def __str__(self) -> str:
+        return f"pairs of curvatures of size {self.sizes[0]} to {self.sizes[1]}"
 
 
 @dataclass(frozen=True)

@@ -45,7 +45,7 @@ class Retraining:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "data", laws.checked(self.data))
-        lowest = laws.points(self.data).x.min()
+        lowest = self._rules[0].x.min()
         if lowest < self.family.support[0]:
             raise ValueError(f"data must lie within {self.family.support}, got {lowest:.6g}")
 
@@ -55,7 +55,7 @@ class Retraining:
     @functools.cached_property
     def best(self) -> np.ndarray:
         """θ* = argmax E_data log p_θ, shape (p,): the maximum uphill of the family's own fit."""
-        points = laws.points(self.data, 2)
+        points = self._rules[2]
         start = np.asarray(self.family.fit(points), float)
         if start.shape != (len(self.family.parameters),) or not np.isfinite(start).all():
             raise ValueError(
@@ -68,19 +68,23 @@ class Retraining:
     def _frame(self, theta: np.ndarray) -> tuple[float, float]:
         return self.family.frame(theta.reshape(-1, theta.shape[-1])[0])
 
-    def objective(self, theta: np.ndarray, weight: np.ndarray, level: int) -> Points:
+    @functools.cached_property
+    def _rules(self) -> tuple[Points, ...]:
+        return tuple(laws.points(self.data, level) for level in range(laws.LEVELS))
+
+    def objective(
+        self, theta: np.ndarray, weight: np.ndarray, frame: tuple[float, float], level: int
+    ) -> Points:
         """The training set of G at θ, as weighted points: data with 1/(1+λ), the model with λ/(1+λ).
 
-        θ has shape (…, p) and the weights λ in [0, ∞] shape (…).
+        θ has shape (…, p) and the weights λ in [0, ∞] shape (…); `frame` places the model's points.
         """
-        data = laws.points(self.data, level)
-        model = self.family.points(theta, self._frame(theta), level)
+        data = self._rules[level]
+        model = self.family.points(theta, frame, level)
         share = shares(weight)[..., None]
         own = share * model.weight
-        real = (1 - share) * data.weight
-        shape = np.broadcast_shapes(own.shape[:-1], real.shape[:-1])
-        parts = [np.broadcast_to(part, (*shape, part.shape[-1])) for part in (real, own)]
-        return Points(np.concatenate([data.x, model.x]), np.concatenate(parts, axis=-1))
+        real = np.broadcast_to((1 - share) * data.weight, (*own.shape[:-1], data.x.size))
+        return Points(np.concatenate([data.x, model.x]), np.concatenate([real, own], axis=-1))
 
     def step(self, theta: Any, synthetic_weight: Any) -> Solution:
         """G(θ) for each λ: θ of shape (…, p) against λ of shape (…), broadcast.
@@ -89,11 +93,13 @@ class Retraining:
         step's length is the reported error.
         """
         theta, weight = self._paired(theta, synthetic_weight)
-        reach = self._frame(theta)[1]
+        frame = self._frame(theta)
         found = theta
         for level in range(laws.LEVELS - 1):
-            found = ascend(self.family, self.objective(theta, weight, level), found, reach)
-            gradient, hessian = derivatives(self.family, self.objective(theta, weight, level + 1), found)
+            found = ascend(self.family, self.objective(theta, weight, frame, level), found, frame[1])
+            gradient, hessian = derivatives(
+                self.family, self.objective(theta, weight, frame, level + 1), found
+            )
             correction = np.linalg.solve(hessian, gradient[..., None])[..., 0]
             error = np.linalg.norm(correction, axis=-1)
             if (error <= TOLERANCE * (1 + np.linalg.norm(found, axis=-1))).all():
@@ -118,7 +124,7 @@ class Retraining:
     def hessians(self) -> tuple[np.ndarray, np.ndarray]:
         """A = E_data ∇² log p_θ* and B = E_{p_θ*} ∇² log p_θ* (minus the Fisher information), (p, p) each."""
         model = self.family.points(self.best, self._frame(self.best), 2)
-        real = laws.points(self.data, 2)
+        real = self._rules[2]
         return derivatives(self.family, real, self.best)[1], derivatives(self.family, model, self.best)[1]
 
     def jacobian(self, synthetic_weight: Any) -> np.ndarray:
@@ -152,7 +158,8 @@ class Retraining:
         The orbit starts off θ* by a hundredth of the model's scale, in the direction that the measured
         Jacobian shrinks least (elsewhere the ratio has the same limit, later), and ends when its error is
         down by 10³. Lengths are in the (−A)-inner product, in which the Jacobian is self-adjoint. What the
-        ratio still has to go is extrapolated from its last changes.
+        ratio still has to go is extrapolated from its last changes; what is left of other directions lowers
+        it by at most their share of the squared length.
         """
         real, _ = self.hessians
         factors, directions = np.linalg.eig(self.measured_jacobian(synthetic_weight)[0])
@@ -168,7 +175,8 @@ class Retraining:
             theta, error, _ = self.step(theta, synthetic_weight)
             noise = float(error) * np.sqrt(np.trace(-real))
         ratio = np.array(sizes[1:]) / sizes[:-1]
-        rounding = 4 * noise / sizes[-2]
+        along = float(slowest @ -real @ gap) ** 2 / float((slowest @ -real @ slowest) * (gap @ -real @ gap))
+        rounding = 4 * noise / sizes[-2] + ratio[-1] * abs(1 - along)
         lag = (ratio.size - 1) // 2
         if lag == 0:
             return Measured(float(ratio[-1]), float(np.ptp(ratio) + rounding), ratio.size)

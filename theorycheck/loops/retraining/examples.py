@@ -1,0 +1,38 @@
+"""Families and data laws that the theorems are tried on, by name; most pairs are misspecified."""
+
+from __future__ import annotations
+
+import functools
+
+import sympy as sp
+from scipy import stats
+
+from theorycheck.loops.retraining import families, laws
+from theorycheck.loops.retraining.laws import Mixture
+from theorycheck.loops.retraining.maps import Retraining
+
+MODELS = {
+    "logistic-location": lambda: families.logistic(1),
+    "logistic": families.logistic,
+    "student": lambda: families.student(5),
+    "gaussian": families.gaussian,
+    "mixture": lambda: families.mixture(sp.Rational(1, 3)),
+}
+DATA = {
+    "logistic": lambda: stats.logistic(1, 1),
+    "normal": lambda: stats.norm(0, 2),
+    "uniform": lambda: stats.uniform(-3, 6),
+    "laplace": lambda: stats.laplace(0, 1),
+    "heavy": lambda: stats.t(3),
+    "skewed": lambda: stats.gamma(3),
+    "bimodal": lambda: Mixture((0.7, 0.3), (stats.norm(), stats.norm(4, 0.5))),
+    "digits": laws.digits_column,
+}
+MISSPECIFIED = tuple(name for name in DATA if name != "logistic")
+WEIGHTS = (0.05, 0.1, 0.2, 0.45, 1.0, 2.0, 5.0, 20.0)
+
+
+@functools.cache
+def loop(model: str, data: str) -> Retraining:
+    """The named family retrained on the named data law."""
+    return Retraining(MODELS[model](), DATA[data]())
