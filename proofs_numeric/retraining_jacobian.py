@@ -51,7 +51,7 @@ def jacobian(real, own, weight):
     return np.linalg.solve(real + weight * own, weight * own)
 
 
-# --- the implicit function theorem, step by step -----------------------------------------------------------
+# --- the implicit function theorem, step by step ------------------------------------------------------------
 
 
 @theorem.symbolic(
@@ -95,7 +95,7 @@ def implicit_differentiation(formula=lambda a, b, w: w * b / (a + w * b)):
     return equals(-sp.diff(equation, M) / sp.diff(equation, T), formula(a, b, LAMBDA))
 
 
-# --- a misspecified family in closed form: logistic location, data at ±c -----------------------------------
+# --- a misspecified family in closed form: logistic location, data at ±c ------------------------------------
 
 C, K = sp.symbols("c k", positive=True)
 EXP = sp.exp(C)

@@ -9,7 +9,7 @@ from scipy import stats
 
 from theorycheck.loops.retraining import families, laws
 from theorycheck.loops.retraining.laws import Mixture
-from theorycheck.loops.retraining.maps import Retraining
+from theorycheck.loops.retraining.maps import Measured, Retraining
 
 MODELS = {
     "logistic-location": lambda: families.logistic(1),
@@ -36,3 +36,9 @@ WEIGHTS = (0.05, 0.1, 0.2, 0.45, 1.0, 2.0, 5.0, 20.0)
 def loop(model: str, data: str) -> Retraining:
     """The named family retrained on the named data law."""
     return Retraining(MODELS[model](), DATA[data]())
+
+
+@functools.cache
+def measured(model: str, data: str, weight: float) -> Measured:
+    """The measured rate of the named pair at one λ; many claims ask for the same."""
+    return loop(model, data).measured_rate(weight)

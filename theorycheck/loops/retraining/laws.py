@@ -140,6 +140,7 @@ def digits_column(pixel: int = 36) -> np.ndarray:
     return _digits()[:, pixel]
 
 
+@functools.cache
 def digits_scores(dimension: int = 2) -> np.ndarray:
     """The first principal component scores of the digits, in units of the first's deviation: (1797, d)."""
     dimension = checks.integer("dimension", dimension, 1)
