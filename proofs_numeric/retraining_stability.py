@@ -31,7 +31,6 @@ from theorycheck.loops.linear import matrix, row_sum_norm, symmetric_functions
 from theorycheck.loops.retraining import examples, families, rates
 from theorycheck.loops.retraining.family import X
 from theorycheck.loops.retraining.maps import Retraining
-from theorycheck.loops.retraining.stability import constants
 
 HALF = Fraction(1, 2)
 
@@ -71,12 +70,6 @@ PAIRS = [
 ]
 
 
-def local(loop):
-    """α, L and ε at θ* (ε with its numerical error on top)."""
-    known = constants(loop)
-    return known.alpha, known.lipschitz, known.epsilon + known.epsilon_error
-
-
 # --- step 1: B − A is small, and so A⁻¹B is near the identity -----------------------------------------------
 
 
@@ -92,7 +85,9 @@ def hessians_differ_by_at_most_lipschitz(model, data, bound=lambda a, L, e: L * 
     """‖B − A‖₂ ≤ Lε (Kantorovich–Rubinstein, on u'∇² log p_θ*(x)u for every unit u)."""
     loop = examples.loop(model, data)
     real, own = loop.hessians
-    return at_most(Enclosed(np.linalg.norm(own - real, 2), 1e-10), bound(*local(loop)), scale=1)
+    return at_most(
+        Enclosed(np.linalg.norm(own - real, 2), 1e-10), bound(*examples.local(model, data)), scale=1
+    )
 
 
 @theorem.computed(
@@ -104,7 +99,9 @@ def ratio_of_hessians_is_bounded(model, data, bound=lambda a, L, e: 1 + L * e / 
     """‖A⁻¹B‖₂ ≤ 1 + Lε/α."""
     loop = examples.loop(model, data)
     real, own = loop.hessians
-    return at_most(Enclosed(np.linalg.norm(np.linalg.solve(real, own), 2), 1e-9), bound(*local(loop)))
+    return at_most(
+        Enclosed(np.linalg.norm(np.linalg.solve(real, own), 2), 1e-9), bound(*examples.local(model, data))
+    )
 
 
 def squared_norm_gap(square, bound):
@@ -181,12 +178,14 @@ def rate_is_below_one(pull, bound=1):
     rivals={
         "Lε set to 0": dict(model="logistic-location", data="digits", rate=lambda w, a, L, e: w / (1 - w)),
         "λ/(1+λ)": dict(model="mixture", data="heavy", rate=lambda w, *_: w / (1 + w)),
-        "ρ²": dict(rate=lambda *known: rates.paper_rate(*known) ** 2),
+        "ρ²": dict(
+            model="logistic-location", data="normal", rate=lambda *known: rates.paper_rate(*known) ** 2
+        ),
     },
 )
 def errors_shrink_at_the_papers_rate(model, data, rate=rates.paper_rate):
     """The limiting ratio of successive errors ‖θ_t − θ*‖ is at most ρ wherever λ(1 + Lε/α) < ½."""
-    known = local(examples.loop(model, data))
+    known = examples.local(model, data)
     met = [weight for weight in examples.WEIGHTS if rates.condition(weight, *known) < 0.5]
     found = np.array([examples.measured(model, data, weight)[:2] for weight in met])
     return at_most(Enclosed(*found.T), np.array([rate(weight, *known) for weight in met]), scale=1)

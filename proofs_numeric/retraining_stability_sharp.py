@@ -30,7 +30,6 @@ from theorycheck.loops.linear import matrix, row_sum_norm, symmetric_functions
 from theorycheck.loops.retraining import examples, rates
 from theorycheck.loops.retraining.families import student
 from theorycheck.loops.retraining.maps import Retraining
-from theorycheck.loops.retraining.stability import constants
 
 theorem = Theorem(
     key="retraining-stability-sharp",
@@ -194,17 +193,15 @@ PAIRS = [
 MORE_PAIRS = [dict(model="mixture", data=data) for data in ("heavy", "bimodal", "digits")]
 
 
-def spectral_radius(loop):
+def spectral_radius(model, data):
     """ρ(J) at every λ."""
-    return np.abs(np.linalg.eigvals(loop.jacobian(WEIGHTS))).max(axis=-1)
+    return np.abs(np.linalg.eigvals(examples.loop(model, data).jacobian(WEIGHTS))).max(axis=-1)
 
 
-def sharp_bound(loop, kappa=1):
+def sharp_bound(model, data, kappa=1):
     """λ(1+κ)/(1+λ(1+κ)) at every λ, with κ = Lε/α of this very pair (times `kappa`)."""
-    known = constants(loop)
-    return rates.sharp_rate(
-        WEIGHTS, known.alpha, kappa * known.lipschitz, known.epsilon + known.epsilon_error
-    )
+    alpha, lipschitz, epsilon = examples.local(model, data)
+    return rates.sharp_rate(WEIGHTS, alpha, kappa * lipschitz, epsilon)
 
 
 @theorem.computed(
@@ -214,16 +211,16 @@ def sharp_bound(loop, kappa=1):
     margin=2e-4,
     rivals={
         "λ/(1−λ)": dict(
-            rate=lambda loop: np.where(SMALL, WEIGHTS / (1 - SMALL * WEIGHTS), spectral_radius(loop))
+            rate=lambda *pair: np.where(SMALL, WEIGHTS / (1 - SMALL * WEIGHTS), spectral_radius(*pair))
         ),
-        "λ/(1+λ)": dict(rate=lambda loop: WEIGHTS / (1 + WEIGHTS)),
-        "diverges beyond ½": dict(rate=lambda loop: np.where(SMALL, spectral_radius(loop), 1)),
+        "λ/(1+λ)": dict(rate=lambda *pair: WEIGHTS / (1 + WEIGHTS)),
+        "diverges beyond ½": dict(rate=lambda *pair: np.where(SMALL, spectral_radius(*pair), 1)),
         "the sharp bound": dict(rate=sharp_bound),
     },
 )
 def measured_rate_is_the_spectral_radius(model, data, rate=spectral_radius):
     """The limiting ratio of successive errors of the orbit is ρ(J), for λ below ½ and far beyond."""
-    return equals(measured(model, data), rate(examples.loop(model, data)), scale=1)
+    return equals(measured(model, data), rate(model, data), scale=1)
 
 
 @theorem.computed(
@@ -231,11 +228,15 @@ def measured_rate_is_the_spectral_radius(model, data, rate=spectral_radius):
     full=MORE_PAIRS,
     scope="λ from 0.05 to 20",
     margin=2e-4,
-    rivals={"κ = 0": dict(model="logistic-location", data="digits", bound=lambda loop: sharp_bound(loop, 0))},
+    rivals={
+        "κ = 0": dict(
+            model="logistic-location", data="digits", bound=lambda *pair: sharp_bound(*pair, kappa=0)
+        )
+    },
 )
 def measured_rate_is_below_the_bound(model, data, bound=sharp_bound):
     """The measured rate is at most λ(1+κ)/(1+λ(1+κ)) at every λ, with α, L and ε computed for the pair."""
-    return at_most(measured(model, data), bound(examples.loop(model, data)), scale=1)
+    return at_most(measured(model, data), bound(model, data), scale=1)
 
 
 # --- what α > 0 carries: a Student model, data at ±c --------------------------------------------------------

@@ -10,6 +10,7 @@ from scipy import stats
 from theorycheck.loops.retraining import families, laws
 from theorycheck.loops.retraining.laws import Mixture
 from theorycheck.loops.retraining.maps import Measured, Retraining
+from theorycheck.loops.retraining.stability import constants
 
 MODELS = {
     "logistic-location": lambda: families.logistic(1),
@@ -36,6 +37,13 @@ WEIGHTS = (0.05, 0.1, 0.2, 0.45, 1.0, 2.0, 5.0, 20.0)
 def loop(model: str, data: str) -> Retraining:
     """The named family retrained on the named data law."""
     return Retraining(MODELS[model](), DATA[data]())
+
+
+@functools.cache
+def local(model: str, data: str) -> tuple[float, float, float]:
+    """α, L and ε at θ* of the named pair, ε with its numerical error on top."""
+    known = constants(loop(model, data))
+    return known.alpha, known.lipschitz, known.epsilon + known.epsilon_error
 
 
 @functools.cache
