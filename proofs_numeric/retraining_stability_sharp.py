@@ -118,7 +118,8 @@ def spectrum_lies_in_the_unit_interval(curvatures, synthetic_weight, solved=jaco
 )
 def norm_can_exceed_twenty(relation=above, top=1):
     """|J_12| > 20, so ‖J‖₂ > 20, while the spectral radius is below 1: measure the radius, not the norm."""
-    J = jacobian(*map(matrix, SKEWED), 1)
+    real, own = map(matrix, SKEWED)
+    J = jacobian(real, own, 1)
     return [
         relation(max(abs(entry) for entry in J), 20),
         *(above(e, 0) for e in symmetric_functions(top * sp.eye(2) - J)),
@@ -230,7 +231,7 @@ def measured_rate_is_the_spectral_radius(model, data, rate=spectral_radius):
     margin=2e-4,
     rivals={
         "κ = 0": dict(
-            model="logistic-location", data="digits", bound=lambda *pair: sharp_bound(*pair, kappa=0)
+            model="logistic-location", data="digits", bound=lambda model, data: sharp_bound(model, data, 0)
         )
     },
 )

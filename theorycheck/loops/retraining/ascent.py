@@ -41,7 +41,12 @@ def ascend(family: Family, points: Points, start: np.ndarray, reach: float) -> n
         move = np.einsum("...ij,...j->...i", axes, along)
         length = np.linalg.norm(move, axis=-1, keepdims=True)
         move *= np.minimum(1.0, reach / np.maximum(length, 1e-300))
-        moving = length[..., 0] > 4e-16 * (1 + np.linalg.norm(theta, axis=-1))
+        # At a saddle or a minimum the gradient says nothing: leave it along the axis of largest growth.
+        still = 4e-16 * (1 + np.linalg.norm(theta, axis=-1))
+        growing = -curvature[..., 0] > 1e-9 * np.abs(curvature).max(axis=-1)
+        trapped = (length[..., 0] <= still) & growing
+        move = np.where(trapped[..., None], 1e-3 * reach * axes[..., 0], move)
+        moving = (length[..., 0] > still) | trapped
         if not moving.any():
             break
         rate = np.ones(theta.shape[:-1])

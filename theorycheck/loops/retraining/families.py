@@ -16,9 +16,15 @@ LOCATION, SCALE = sp.Symbol("m", real=True), sp.Symbol("s", positive=True)
 _Z = (X - LOCATION) / SCALE
 
 
-def _median(points: Points) -> float:
+def _quantiles(points: Points, *levels: float) -> list[float]:
     order = np.argsort(points.x)
-    return float(np.interp(0.5, np.cumsum(points.weight[order]), points.x[order]))
+    weight = points.weight[order]
+    # An atom's own quantile is the middle of its step.
+    return np.interp(levels, np.cumsum(weight) - weight / 2, points.x[order]).tolist()
+
+
+def _median(points: Points) -> float:
+    return _quantiles(points, 0.5)[0]
 
 
 def _spread(points: Points) -> float:
@@ -84,15 +90,10 @@ def mixture(weight: Any) -> Family:
     def draw(rng: np.random.Generator, theta: np.ndarray, size: int) -> np.ndarray:
         return np.where(rng.random(size) < float(w), theta[0], theta[1]) + rng.standard_normal(size)
 
-    def quantiles(points: Points) -> list[float]:
-        order = np.argsort(points.x)
-        at = [float(w) / 2, (1 + float(w)) / 2]
-        return np.interp(at, np.cumsum(points.weight[order]), points.x[order]).tolist()
-
     return Family(
         f"mixture({weight})",
         (first, second),
         sp.log(w) + _normal(X - first) + softplus(odds),
         draw,
-        quantiles,
+        lambda points: _quantiles(points, float(w) / 2, (1 + float(w)) / 2),
     )

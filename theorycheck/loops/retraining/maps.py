@@ -16,7 +16,7 @@ import numpy as np
 
 from theorycheck import checks
 from theorycheck.loops.retraining import laws
-from theorycheck.loops.retraining.ascent import ascend, derivatives
+from theorycheck.loops.retraining.ascent import ascend, derivatives, value
 from theorycheck.loops.retraining.family import Family
 from theorycheck.loops.retraining.laws import Points
 
@@ -54,16 +54,44 @@ class Retraining:
 
     @functools.cached_property
     def best(self) -> np.ndarray:
-        """θ* = argmax E_data log p_θ, shape (p,): the maximum uphill of the family's own fit."""
+        """θ* = argmax E_data log p_θ, shape (p,): the highest of `maxima`."""
+        found = self.maxima[0]
+        self.family.checked(found)
+        return found
+
+    @functools.cached_property
+    def maxima(self) -> np.ndarray:
+        """The maxima of E_data log p_θ that are uphill of the fits to the data and to each of its quarters.
+
+        Shape (k, p), highest first. More than one: θ* is the best for the data, but a loop that starts
+        elsewhere may follow another branch.
+        """
         points = self._rules[2]
-        start = np.asarray(self.family.fit(points), float)
+        order = np.argsort(points.x)
+        x, weight = points.x[order], points.weight[order]
+        quarter = np.minimum(4 * np.cumsum(weight) / weight.sum(), 3.999).astype(int)
+        found = [self._uphill(points, points)]
+        for part in range(4):
+            inside = quarter == part
+            try:
+                theta = self._uphill(Points(x[inside], weight[inside] / weight[inside].sum()), points)
+            except ValueError:
+                continue  # a quarter's fit need not be a model from which the ascent succeeds
+            near = 1e-3 * self._frame(theta)[1]
+            if all(np.linalg.norm(theta - other) > near for other in found):
+                found.append(theta)
+        heights = value(self.family, points, np.stack(found))
+        # A flat maximum is found more than once: the first stands unless another is clearly higher.
+        return np.stack(found)[np.argsort(-np.round(heights, 9), kind="stable")]
+
+    def _uphill(self, part: Points, points: Points) -> np.ndarray:
+        """The maximum of E log p_θ over `points` uphill of the family's fit to `part`."""
+        start = np.asarray(self.family.fit(part), float)
         if start.shape != (len(self.family.parameters),) or not np.isfinite(start).all():
             raise ValueError(
                 f"fit of {self.family.name} must give {len(self.family.parameters)} numbers, got {start}"
             )
-        found = ascend(self.family, points, start, self._frame(start)[1])
-        self.family.checked(found)
-        return found
+        return ascend(self.family, points, start, self._frame(start)[1])
 
     def _frame(self, theta: np.ndarray) -> tuple[float, float]:
         return self.family.frame(theta.reshape(-1, theta.shape[-1])[0])
