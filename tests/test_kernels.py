@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from theorycheck.kernels import curation, gaussian, wishart
+from theorycheck.kernels import curation, gaussian, retraining, wishart
 
 GENERAL = np.random.default_rng(7).normal(size=(3, 3))
 X = np.array([0.6, -0.64, 0.48])
@@ -45,6 +45,38 @@ CALLS = [
         for k, users, w in [(1, 5, 0.0), (4, 9, 0.3), (3, 10**5, 0.6), (1000, 10**9, 0.0)]
     ),
     (curation, "draw_index", (np.cumsum(P),), 0),
+    *((retraining, "draw", (law, 0.7, 1.3), 0) for law in range(7)),
+    *(
+        (retraining, "total", (reduced, law, count, 0.6, 1.3), 0)
+        for reduced in (0, 1)
+        for law in (retraining.NORMAL, retraining.POISSON, retraining.BERNOULLI, retraining.EXPONENTIAL)
+        for count in (0, 1, 5, 1000)
+    ),
+    *(
+        (retraining, "mean_loop", (reduced, law, law, 0.6, 1.0, real, own, fresh, np.full((3, 5), 0.3)), 1)
+        for reduced in (0, 1)
+        for law in (retraining.NORMAL, retraining.POISSON, retraining.BERNOULLI, retraining.EXPONENTIAL)
+        for real, own, fresh in [(4, 2, 0), (4, 0, 1), (0, 3, 0)]
+    ),
+    *(
+        (retraining, "spread_of", (reduced, 0, count, 0.6, 1.3), 0)
+        for reduced in (0, 1)
+        for count in (0, 1, 7)
+    ),
+    *(
+        (retraining, "gaussian_loop", (*setting, real, own, fresh, 1, *np.zeros((2, 3, 6))), 2)
+        for setting in [
+            (0, retraining.NORMAL, 0.3, 1.2),
+            (0, retraining.TWO_POINT, 0.3, 1.2),
+            (1, 0, 0.3, 1.2),
+        ]
+        for real, own, fresh in [(4, 2, 0), (2, 0, 1), (0, 3, 0)]
+    ),
+    *(
+        (retraining, "logistic_loop", (law, 0.3, 4.0, real, own, fresh, np.zeros((3, 5))), 1)
+        for law in range(4)
+        for real, own, fresh in [(4, 2, 0), (3, 0, 1), (0, 3, 0)]
+    ),
 ]
 
 
