@@ -39,14 +39,14 @@ def ascend(family: Family, points: Points, start: np.ndarray, reach: float) -> n
         steepness = np.maximum(np.abs(curvature), 1e-10 * np.abs(curvature).max(axis=-1, keepdims=True))
         along = np.einsum("...ij,...i->...j", axes, gradient) / np.maximum(steepness, 1e-300)
         move = np.einsum("...ij,...j->...i", axes, along)
-        length = np.linalg.norm(move, axis=-1, keepdims=True)
-        move *= np.minimum(1.0, reach / np.maximum(length, 1e-300))
+        length: np.ndarray = np.linalg.norm(move, axis=-1)
+        move *= np.minimum(1.0, reach / np.maximum(length, 1e-300))[..., None]
         # At a saddle or a minimum the gradient says nothing: leave it along the axis of largest growth.
         still = 4e-16 * (1 + np.linalg.norm(theta, axis=-1))
         growing = -curvature[..., 0] > 1e-9 * np.abs(curvature).max(axis=-1)
-        trapped = (length[..., 0] <= still) & growing
-        move = np.where(trapped[..., None], 1e-3 * reach * axes[..., 0], move)
-        moving = (length[..., 0] > still) | trapped
+        trapped = (length <= still) & growing
+        move = np.where(np.expand_dims(trapped, -1), 1e-3 * reach * axes[..., 0], move)
+        moving = (length > still) | trapped
         if not moving.any():
             break
         rate = np.ones(theta.shape[:-1])
@@ -61,9 +61,7 @@ def ascend(family: Family, points: Points, start: np.ndarray, reach: float) -> n
                 break
             rate = np.where(worse, rate / 2, rate)
         theta, before = np.where(moving[..., None], trial, theta), np.where(moving, after, before)
-        if (length[..., 0] * rate <= 1e-9 * (1 + np.linalg.norm(theta, axis=-1))).all() and (
-            curvature > 0
-        ).all():
+        if (length * rate <= 1e-9 * (1 + np.linalg.norm(theta, axis=-1))).all() and (curvature > 0).all():
             # Quadratic convergence: the step just taken was the last that matters.
             break
     else:
