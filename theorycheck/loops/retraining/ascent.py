@@ -45,14 +45,14 @@ def ascend(family: Family, points: Points, start: np.ndarray, reach: float) -> n
         still = 4e-16 * (1 + np.linalg.norm(theta, axis=-1))
         growing = -curvature[..., 0] > 1e-9 * np.abs(curvature).max(axis=-1)
         trapped = (length <= still) & growing
-        move = np.where(np.expand_dims(trapped, -1), 1e-3 * reach * axes[..., 0], move)
+        move = np.where(trapped[..., None], 1e-3 * reach * axes[..., 0], move)
         moving = (length > still) | trapped
         if not moving.any():
             break
         rate = np.ones(theta.shape[:-1])
         for _ in range(60):
             trial = theta + rate[..., None] * move
-            inside = (trial[..., family.positive] > 0).all(axis=-1)
+            inside: np.ndarray = np.all(trial[..., family.positive] > 0, axis=-1)
             trial = np.where(inside[..., None], trial, theta)
             after = value(family, points, trial)
             # Near the maximum the value is flat to rounding, and Newton's step is right.
