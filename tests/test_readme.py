@@ -67,3 +67,52 @@ def test_shown_table_lists_the_catalogue():
     shown = re.findall(r"^   (\w+) +(PROVED|SUPPORTED) ", TEXT, re.MULTILINE)
     assert [name for name, _ in shown] == [c.id for theorem in catalogue() for c in theorem.claims]
     assert "all claims hold" in TEXT
+
+
+# --- a family of one's own ----------------------------------------------------------------------------------
+
+OWN = TEXT.split("## Your own family")[1].split("\n## ")[0]
+FAMILY, NOTEBOOK = re.findall(r"```py\n(.*?)```", OWN, re.DOTALL)
+COMMAND, SHOWN = re.findall(r"```\n(.*?)```", re.sub(r"```py\n.*?```", "", OWN, flags=re.DOTALL), re.DOTALL)
+ROUNDED = re.compile(r"\d+\.\d+(?:e[-+]\d+)?|\d+e[-+]\d+")
+
+
+def last_digit(number):
+    """The value of one unit in the last digit that is written."""
+    digits, _, power = number.partition("e")
+    return 10.0 ** (int(power or 0) - len(digits.partition(".")[2]))
+
+
+def test_own_family_is_a_short_file():
+    assert len(FAMILY.splitlines()) < 30
+    assert "kernels" not in FAMILY
+
+
+def test_own_family_prints_the_shown_table(tmp_path):
+    name, *arguments = COMMAND.split()
+    assert (name, arguments[1]) == ("theorycheck", "my_logistic.py")
+    (tmp_path / "my_logistic.py").write_text(FAMILY, encoding="utf-8")
+    code = "from theorycheck.cli import main; main()"
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code, *arguments],
+        capture_output=True, text=True, encoding="utf-8", check=False, cwd=tmp_path,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
+    assert ROUNDED.sub("#", done.stdout).split() == ROUNDED.sub("#", SHOWN).split()
+    shown, printed = ROUNDED.findall(SHOWN), ROUNDED.findall(done.stdout)
+    assert len(shown) > 20
+    for before, after in zip(shown, printed, strict=True):
+        assert abs(float(before) - float(after)) <= 1.01 * last_digit(before), (before, after)
+
+
+def test_own_family_from_a_notebook_gives_the_shown_rates():
+    done = subprocess.run(
+        [sys.executable, "-c", FAMILY + NOTEBOOK], capture_output=True, text=True, check=True
+    )
+    rows = [line.split() for line in SHOWN.splitlines() if re.match(r" +\d", line)]
+    printed = [[float(x) for x in line.split()] for line in done.stdout.splitlines()]
+    assert len(rows) == len(printed) == 4
+    for row, (weight, sharp, measured) in zip(rows, printed, strict=True):
+        assert weight == float(row[0])
+        assert abs(sharp - float(row[4])) < 1e-6
+        assert abs(measured - float(row[6])) < 1e-6 + float(row[8])

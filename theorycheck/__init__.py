@@ -19,7 +19,7 @@ from theorycheck.domains import (
     Rationals,
     Spectra,
 )
-from theorycheck.sources import BERTRAND_2024, DERIVED, FERBACH_2024, Source
+from theorycheck.sources import BERTRAND_2024, DERIVED, FERBACH_2024, PERDOMO_2020, Source
 from theorycheck.theorem import (
     Assumption,
     Claim,
@@ -45,6 +45,7 @@ __all__ = [
     "BERTRAND_2024",
     "DERIVED",
     "FERBACH_2024",
+    "PERDOMO_2020",
     "Assumption",
     "Claim",
     "Comparison",

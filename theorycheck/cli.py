@@ -46,11 +46,13 @@ def list_(as_json: bool) -> None:
 @cli.command()
 @click.argument("key")
 def show(key: str) -> None:
-    """Show a theorem: statement, source, assumptions, claims, rivals, BibTeX."""
+    """Show a theorem: statement, commentary, source, assumptions, claims, rivals, BibTeX."""
     from theorycheck.engine.catalogue import find
 
     theorem = find(key)
     lines = [f"{theorem.key}: {theorem.title}", f"source: {theorem.source.label}", "", theorem.statement, ""]
+    if theorem.commentary:
+        lines += [theorem.commentary, ""]
     lines.append("assumptions:")
     for assumption in theorem.assumptions:
         lines.append(f"  {assumption.id}: {assumption.text}")
@@ -76,10 +78,8 @@ def show(key: str) -> None:
 @click.option("--json", "json_path", metavar="FILE|-", help="Write the run as JSON to FILE, or to stdout.")
 def verify(targets: tuple[str, ...], json_path: str | None, **options: Any) -> None:
     """Decide theorems: the whole catalogue, or the given ones."""
-    from rich.console import Console
-
     from theorycheck.engine.suite import verify as decide
-    from theorycheck.render import plain, report
+    from theorycheck.render import report
 
     given = {name: value for name, value in options.items() if value is not None}
     with _writing(json_path) as write, _progress() as listener:
@@ -87,11 +87,58 @@ def verify(targets: tuple[str, ...], json_path: str | None, **options: Any) -> N
         write(run)
     if json_path == "-":
         click.echo(run.summary, err=True)
-    elif sys.stdout.isatty():
-        Console().print(report(run))
     else:
-        click.echo(plain(run))
+        _show(report(run))
     sys.exit(0 if run.passed else 1)
+
+
+@cli.command()
+@click.argument("file", metavar="FILE.py")
+@click.option(
+    "--synthetic-weight",
+    "listed",
+    metavar="λ,λ,…",
+    required=True,
+    help="Synthetic against real data, 0 to inf.",
+)
+@click.option(
+    "--radius", type=float, default=0.0, help="Of the ball around θ* over which L is taken (default 0)."
+)
+@click.option("--json", "json_path", metavar="FILE|-", help="Write the result as JSON to FILE, or to stdout.")
+def stability(file: str, listed: str, radius: float, json_path: str | None) -> None:
+    """Tell how stable retraining is for a family of your own: FILE.py defines `family` and `data`."""
+    weights = _weights(listed)
+    from theorycheck.own_family import examine
+    from theorycheck.render_stability import report
+
+    with _writing(json_path) as write:
+        record = examine(file, weights, radius)
+        write(record)
+    if json_path != "-":
+        _show(report(record))
+
+
+def _weights(listed: str) -> list[float]:
+    from theorycheck import checks
+
+    try:
+        return [checks.synthetic_weight(float(part)) for part in listed.split(",")]
+    except ValueError:
+        raise ValueError(
+            f"--synthetic-weight must be numbers in [0, inf], separated by commas, got {listed!r}"
+        ) from None
+
+
+def _show(page: Any) -> None:
+    """A page of the terminal's width in colours, or plain text."""
+    from rich.console import Console
+
+    from theorycheck.render import text
+
+    if sys.stdout.isatty():
+        Console().print(page)
+    else:
+        click.echo(text(page))
 
 
 @cli.command()
@@ -127,7 +174,7 @@ def _read_run(path: str) -> dict[str, Any]:
 
 @contextlib.contextmanager
 def _writing(path: str | None) -> Iterator[Any]:
-    """A function that writes a run to `path` whole or not at all; an unwritable path is refused at once."""
+    """A function that writes a result to `path`, whole or not at all; refuses an unwritable path at once."""
     if path is None:
         yield lambda run: None
         return

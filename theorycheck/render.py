@@ -78,12 +78,17 @@ def evidence(finding: Finding) -> str:
     return finding.certificate or ""
 
 
-def plain(run: Run, width: int = 160) -> str:
-    """The report without colours, `width` columns wide."""
+def plain(run: Run) -> str:
+    """The report without colours."""
+    return text(report(run))
+
+
+def text(page: RenderableType, width: int = 160) -> str:
+    """A page without colours, `width` columns wide."""
     console = Console(
         file=io.StringIO(), width=width, color_system=None, force_terminal=False, legacy_windows=False
     )
-    console.print(report(run))
+    console.print(page)
     lines = console.file.getvalue().splitlines()  # type: ignore[attr-defined]
     return "\n".join(line.rstrip() for line in lines)
 

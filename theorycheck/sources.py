@@ -60,6 +60,14 @@ FERBACH_2024 = Source(
     year=2024,
     arxiv="2407.09499",
 )
+PERDOMO_2020 = Source(
+    key="perdomo2020performative",
+    authors=("Juan C. Perdomo", "Tijana Zrnic", "Celestine Mendler-Dünner", "Moritz Hardt"),
+    title="Performative Prediction",
+    venue="ICML",
+    year=2020,
+    arxiv="2002.06673",
+)
 DERIVED = Source(
     key="theorycheck", authors=("The theorycheck authors",), title="derived here", venue="", year=2026
 )

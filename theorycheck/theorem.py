@@ -187,6 +187,12 @@ class Theorem:
         self.assumptions = tuple(assumptions)
         self.claims: list[Claim] = []
 
+    @property
+    def commentary(self) -> str:
+        """What the file of the theorem says at its top: the claims' module docstring."""
+        module = inspect.getmodule(self.claims[0].function) if self.claims else None
+        return inspect.getdoc(module) or "" if module else ""
+
     def __repr__(self) -> str:
         return f"<Theorem {self.key}: {len(self.claims)} claims>"
 

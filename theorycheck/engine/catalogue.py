@@ -5,15 +5,14 @@ from __future__ import annotations
 import difflib
 import functools
 import importlib
-import importlib.util
 import math
 import pkgutil
-import sys
 from pathlib import Path
 from types import ModuleType
 from typing import NamedTuple
 
 from theorycheck.engine.decide import method
+from theorycheck.engine.files import imported
 from theorycheck.theorem import Claim, Theorem
 
 
@@ -89,39 +88,10 @@ def load(path: Path) -> list[Theorem]:
     Raises ValueError with one sentence (file, line, reason) for a file that is missing, cannot be parsed or
     imported, or defines no theorem.
     """
-    if not path.is_file():
-        raise ValueError(f"no such file: {path}")
-    name = f"_theorycheck_file_{path.stem}"
-    spec = importlib.util.spec_from_file_location(name, path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    sys.path.insert(0, str(path.parent))
-    try:
-        spec.loader.exec_module(module)
-    except SyntaxError as error:
-        raise ValueError(f"{error.filename or path}, line {error.lineno or 1}: {error.msg}") from error
-    except (Exception, SystemExit) as error:
-        raise ValueError(
-            f"{path}, line {_line(error, path)}: importing fails with {type(error).__name__}: {error}"
-        ) from error
-    finally:
-        sys.path.remove(str(path.parent))
-    theorems = [checked(theorem) for theorem in theorems_of(module)]
+    theorems = [checked(theorem) for theorem in theorems_of(imported(path))]
     if not theorems:
         raise ValueError(f"{path} defines no theorem (a module-level `Theorem` object)")
     return theorems
-
-
-def _line(error: BaseException, path: Path) -> int:
-    """The last line of the file itself in the error's traceback."""
-    line, traceback = 0, error.__traceback__
-    while traceback is not None:
-        if Path(traceback.tb_frame.f_code.co_filename) == path:
-            line = traceback.tb_lineno
-        traceback = traceback.tb_next
-    return line
 
 
 class Selection(NamedTuple):

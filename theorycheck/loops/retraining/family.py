@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import sympy as sp
 from scipy.integrate import cumulative_simpson
+from sympy.core.function import AppliedUndef
 
 from theorycheck.formula import numeric
 from theorycheck.loops.retraining.laws import Points
@@ -47,6 +48,16 @@ class Family:
     def __post_init__(self) -> None:
         if self.support not in (LINE, HALF_LINE):
             raise ValueError(f"support of {self.name} must be {LINE} or {HALF_LINE}, got {self.support}")
+        if not (isinstance(self.parameters, tuple) and self.parameters) or not all(
+            isinstance(symbol, sp.Symbol) for symbol in self.parameters
+        ):
+            raise TypeError(
+                f"parameters of {self.name} must be a tuple of sympy symbols, got {self.parameters!r}"
+            )
+        if not isinstance(self.log_density, sp.Expr):
+            raise TypeError(
+                f"log_density of {self.name} must be a sympy expression, got {self.log_density!r}"
+            )
         strange = self.log_density.free_symbols - {self.x, *self.parameters}
         if strange:
             raise ValueError(f"log_density of {self.name} may use x and the parameters, got also {strange}")
@@ -63,6 +74,12 @@ class Family:
         slope = [sp.diff(h, self.x) for h in hessian]
         listed = {"log_density": [self.log_density], "score": gradient, "hessian": hessian, "slope": slope}
         listed["tilt"] = [sp.diff(g, self.x) for g in gradient]
+        terms = sp.Tuple(*(sp.Tuple(*part) for part in listed.values()))
+        if broken := terms.atoms(AppliedUndef, sp.DiracDelta, sp.Derivative, sp.Subs):
+            raise ValueError(
+                f"log_density of {self.name} must have derivatives that are functions, got "
+                f"{min(map(str, broken))} among them"
+            )
         return {name: numeric(terms, self.x, *self.parameters) for name, terms in listed.items()}
 
     def evaluate(self, name: str, x: np.ndarray, theta: np.ndarray) -> np.ndarray:
@@ -126,6 +143,29 @@ class Family:
         cumulative = cumulative_simpson(self._mass(theta, frame, w), x=w, initial=0)
         return self.chart(frame, w)[0], np.clip(cumulative, 0, 1)
 
+    def first_moment(self, theta: np.ndarray) -> float:
+        """E|x| under p_θ; infinite where the outer half of the chart still adds a tenth of it."""
+        frame = self.frame(theta)
+        x, weight = self.points(theta, frame, 2)
+        low, high = self.chart(frame, np.array([-_REACH / 2, _REACH / 2]))[0]
+        terms = np.abs(x) * weight
+        return float(terms.sum()) if terms[(x < low) | (x > high)].sum() <= 0.1 * terms.sum() else math.inf
+
+    def _conserves(self, theta: np.ndarray, frame: tuple[float, float]) -> None:
+        """ValueError unless ∫p_θ has neither slope nor curvature in θ: E s = 0, E(∇²log p + ssᵀ) = 0."""
+        x, weight = self.points(theta, frame, 2)
+        score = self.evaluate("score", x, theta)
+        spread = (score * weight) @ score.T
+        curvature = (self.evaluate("hessian", x, theta) @ weight).reshape(spread.shape) + spread
+        size = np.sqrt(np.diag(spread))
+        if (np.abs(score @ weight) > 1e-5 * size).any() or (
+            np.abs(curvature) > 1e-5 * np.outer(size, size)
+        ).any():
+            raise ValueError(
+                f"log_density of {self.name} must integrate to 1 for every θ, got a mass that changes with θ "
+                f"at θ = {theta.tolist()}"
+            )
+
     def checked(self, theta: np.ndarray) -> None:
         """ValueError unless the density integrates to 1 and the sampler draws from it, at θ."""
         frame = self.frame(theta)
@@ -134,6 +174,7 @@ class Family:
             raise ValueError(
                 f"log_density of {self.name} must integrate to 1, got {mass:.6g} at θ = {theta.tolist()}"
             )
+        self._conserves(theta, frame)
         drawn = np.sort(self.sample(np.random.default_rng(1), theta, 20_000))
         distribution = np.interp(drawn, *self.distribution(theta))
         ranks = np.arange(drawn.size + 1) / drawn.size

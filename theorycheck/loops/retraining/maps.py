@@ -44,6 +44,8 @@ class Retraining:
     data: Any
 
     def __post_init__(self) -> None:
+        if not isinstance(self.family, Family):
+            raise TypeError(f"family must be a Family, got {self.family!r}")
         object.__setattr__(self, "data", laws.checked(self.data))
         lowest = self._rules[0].x.min()
         if lowest < self.family.support[0]:
@@ -71,10 +73,12 @@ class Retraining:
         x, weight = points.x[order], points.weight[order]
         quarter = np.minimum(4 * np.cumsum(weight) / weight.sum(), 3.999).astype(int)
         found = [self._uphill(points, points)]
+        self._converges(points, found[0])
         for part in range(4):
             inside = quarter == part
             try:
-                theta = self._uphill(Points(x[inside], weight[inside] / weight[inside].sum()), points)
+                with np.errstate(all="ignore"):
+                    theta = self._uphill(Points(x[inside], weight[inside] / weight[inside].sum()), points)
             except ValueError:
                 continue  # a quarter's fit need not be a model from which the ascent succeeds
             near = 1e-3 * self._frame(theta)[1]
@@ -91,7 +95,25 @@ class Retraining:
             raise ValueError(
                 f"fit of {self.family.name} must give {len(self.family.parameters)} numbers, got {start}"
             )
+        for symbol, number in zip(self.family.parameters, start, strict=True):
+            if symbol.is_positive and number <= 0:
+                raise ValueError(
+                    f"fit of {self.family.name} must keep {symbol} positive, got {number:.6g}; are the "
+                    "observations all equal?"
+                )
         return ascend(self.family, points, start, self._frame(start)[1])
+
+    def _converges(self, points: Points, theta: np.ndarray) -> None:
+        # Nodes of so small a weight lie in the outermost panels, and must not decide the likelihood.
+        far = points.weight < 1e-27
+        if not far.any():
+            return
+        terms = np.abs(self.family.evaluate("hessian", points.x, theta)) * points.weight
+        if (terms[:, far].sum(axis=1) > 1e-5 * terms.sum(axis=1)).any():
+            raise ValueError(
+                f"data must have tails light enough for {self.family.name}: E_data ∇² log p_θ diverges, or "
+                "converges too slowly"
+            )
 
     def _frame(self, theta: np.ndarray) -> tuple[float, float]:
         return self.family.frame(theta.reshape(-1, theta.shape[-1])[0])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from numbers import Real
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -54,6 +55,8 @@ def constants(loop: Retraining, radius: float = 0.0) -> Constants:
     Raises ValueError where E_data ∇² log p_θ* is not negative definite (it names the eigenvalue) or ε is
     infinite (a law without a first moment).
     """
+    if isinstance(radius, bool) or not isinstance(radius, Real):
+        raise TypeError(f"radius must be a number in [0, inf), got {radius!r}")
     if not 0 <= radius < math.inf:
         raise ValueError(f"radius must be in [0, inf), got {radius}")
     if not math.isfinite(laws.first_moment(loop.data)):
@@ -67,7 +70,9 @@ def constants(loop: Retraining, radius: float = 0.0) -> Constants:
             f"eigenvalue of {curvature[-1]:.6g} for {family.name}"
         )
     epsilon, error = laws.distance(loop.data, *family.distribution(theta))
-    if not math.isfinite(epsilon) or error > 0.1 * (epsilon + 1e-3):
+    if not (math.isfinite(epsilon) and math.isfinite(family.first_moment(theta))) or error > 0.1 * (
+        epsilon + 1e-3
+    ):
         raise ValueError(
             f"{family.name} must have a finite first moment at θ* = {theta.tolist()}, "
             "got ε = W₁(p_θ*, p_data) = inf"
@@ -132,6 +137,10 @@ def stability(
     exist. Source: Bertrand et al., ICLR 2024 (stability); the sharp rate is derived.
     """
     lambdas = np.atleast_1d(weights(synthetic_weight))
+    if lambdas.ndim != 1 or lambdas.size == 0:
+        raise ValueError(
+            f"synthetic_weight must be a number or a sequence of at least one, got {synthetic_weight}"
+        )
     loop = Retraining(family, data)
     known = constants(loop, radius)
     return Stability(family.name, known, tuple(_row(loop, known, float(weight)) for weight in lambdas))
