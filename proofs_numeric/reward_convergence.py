@@ -1,0 +1,224 @@
+"""The curated loop drives the expected reward to its best value: E_t e^r → e^{r*} and Var_t e^r → 0.
+
+It needs rewards bounded by r*, p_0(r ≥ r* − η) > 0 for every η > 0, K ≥ 2 and no real data. A limit is
+decided by a rate that implies it. Any bounded reward: Σ_t Var_t ≤ (K/(K−1))·a*(a* − E_0 a). An atom at the
+top and a gap to the next level a_2: 1 − p_t(top) ~ Cρ^t with ρ = K a_2/(a_2 + (K−1)a*). No atom,
+p_0(r > r* − u) ~ u^β: r* − E_t r ~ βK/((K−1)t), which is not geometric.
+"""
+
+import functools
+from fractions import Fraction
+from math import inf
+
+import numpy as np
+import sympy as sp
+from scipy import stats
+
+from theorycheck import (
+    FERBACH_2024,
+    Assumption,
+    Enclosed,
+    FiniteLaw,
+    FiniteLaws,
+    Integers,
+    OneOf,
+    Rationals,
+    Theorem,
+    at_least,
+    at_most,
+    equals,
+)
+from theorycheck.loops import curation, exact
+from theorycheck.loops.retraining import laws
+
+theorem = Theorem(
+    key="reward-convergence",
+    title="The curated loop drives the expected reward to its best value",
+    source=FERBACH_2024,
+    statement=r"\mathbb{E}_{p_t} e^{r} \to e^{r_*},\qquad \mathrm{Var}_{p_t}(e^{r}) \to 0",
+    assumptions=[
+        Assumption("finite-states", "p is a law on finitely many states", {"law": FiniteLaws((2, 4))}),
+        Assumption("choices", "users choose among K ≥ 2 proposals", {"choices": Integers(2, draw_to=4)}),
+        Assumption("bounded", "rewards are bounded: a ≤ a*", {"rewards": OneOf("bounded")}),
+        Assumption(
+            "mass-near-the-top",
+            "p_0(r ≥ r* − η) > 0 for all η > 0",
+            {"top_mass": Rationals(Fraction(1, 10**13), 1)},
+        ),
+        Assumption(
+            "curated-only", "the next model is fitted to what was kept alone", {"real_share": OneOf(0)}
+        ),
+    ],
+)
+
+EVEN = FiniteLaw((Fraction(1, 2), Fraction(1, 2)), (Fraction(1, 10), Fraction(1)))
+
+
+def orbit(law, choices, steps, real_share=0):
+    """p_0, …, p_steps by exact enumeration; a share of p_0 is mixed in."""
+    path = [list(law.p)]
+    for _ in range(steps):
+        kept = exact.step(path[-1], law.a, choices)
+        path.append([(1 - real_share) * k + real_share * p for k, p in zip(kept, law.p, strict=True)])
+    return path
+
+
+# --- any bounded reward: the variances are summable ---------------------------------------------------------
+
+
+@theorem.forall(
+    examples=80,
+    rivals={
+        "⅓ for K/(K−1)": dict(law=EVEN, choices=2, steps=3, factor=lambda K: Fraction(1, 3)),
+        "a_min for a*": dict(law=EVEN, choices=2, steps=3, scale=min),
+    },
+    without={"curated-only": dict(law=EVEN, choices=2, real_share=Fraction(9, 10), steps=8)},
+)
+def variances_are_summable(
+    law, choices, steps=2, real_share=0, factor=lambda K: Fraction(K, K - 1), scale=max
+):
+    """Σ_{s<t} Var_s a ≤ (K/(K−1))·a*·(a* − E_0 a): `reward-ascent`, summed. So Var_t a → 0 along the loop."""
+    path = orbit(law, choices, steps, real_share)
+    spent = sum(exact.variance(p, law.a) for p in path[:-1])
+    return at_most(spent, factor(choices) * scale(law.a) * (max(law.a) - exact.mean(law.p, law.a)))
+
+
+# --- an atom at the top and a gap: geometric, with a sharp rate ---------------------------------------------
+
+DELTA, LOW = sp.symbols("delta a_2", positive=True)
+
+
+def gap_rate(choices, low, top=1):
+    """ρ = K a_2/(a_2 + (K−1)a*)."""
+    return choices * low / (low + (choices - 1) * top)
+
+
+@theorem.symbolic(
+    at=[dict(choices=K) for K in (2, 3, 5)],
+    scope="two states, all gaps",
+    rivals={
+        "K + 1 for K": dict(rate=lambda K, low: gap_rate(K + 1, low)),
+        "a_2/a*": dict(rate=lambda K, low: low),
+        "1/(1 + ((K−1)/K)(1−a_2))": dict(rate=lambda K, low: 1 / (1 + sp.Rational(K - 1, K) * (1 - low))),
+    },
+)
+def gap_closes_geometrically(choices, rate=gap_rate):
+    """(1 − p_{t+1}(top))/(1 − p_t(top)) → ρ = K a_2/(a_2 + (K−1)a*) as p_t(top) → 1."""
+    kept = exact.step((DELTA, 1 - DELTA), (LOW, sp.S(1)), choices)[0]
+    return equals(sp.cancel(kept / DELTA).subs(DELTA, 0), rate(choices, LOW))
+
+
+@functools.cache
+def misses(choices, steps):
+    """1 − p_t(top) for four levels a = (.2, .5, .7, 1)."""
+    a = np.array([0.2, 0.5, 0.7, 1.0])
+    history = curation.trajectory(np.full(4, 0.25), np.log(a), choices, steps)
+    return history[:, :3].sum(axis=1)
+
+
+@theorem.computed(
+    at=[dict(proposals=2, steps=100), dict(proposals=16, steps=60), dict(proposals=inf, steps=50)],
+    scope="a = (.2, .5, .7, 1)",
+    margin=1e-5,
+    rivals={
+        "the lowest level's rate": dict(low=0.2),
+        "a_2/a* at every K": dict(proposals=2, steps=100, rate=lambda K, low: low),
+        "K + 1": dict(proposals=2, steps=100, rate=lambda K, low: gap_rate(K + 1, low)),
+    },
+)
+def gap_rate_is_measured(
+    proposals, steps, low=0.7, rate=lambda K, low: low if inf == K else gap_rate(K, low)
+):
+    """The loop's own ratio (1 − p_{t+1}(top))/(1 − p_t(top)) tends to ρ of the next level."""
+    missing = misses(proposals, steps)
+    ratio = missing[1:] / missing[:-1]
+    return equals(Enclosed(ratio[-1], abs(ratio[-1] - ratio[-5]) + 1e-9), rate(proposals, low), scale=1)
+
+
+# --- no atom: one over t ------------------------------------------------------------------------------------
+
+
+@functools.cache
+def shortfall(beta, choices, times):
+    """r* − E_t r at the given times, for r* − r ~ Beta(β, 1), which has P(r > r* − u) = u^β.
+
+    The loop depends on x only through r(x), so the law of the reward is all that it needs: a quadrature.
+    """
+    points = laws.points(stats.beta(beta, 1))
+    kept = points.weight > 1e-25
+    mass = points.weight[kept] / points.weight[kept].sum()
+    history = curation.trajectory(mass, -points.x[kept], choices, max(times))
+    return np.array([history[t] @ points.x[kept] for t in times])
+
+
+@theorem.computed(
+    at=[dict(beta=beta, proposals=2) for beta in (0.5, 1.0, 2.0)] + [dict(beta=1.0, proposals=16)],
+    scope="r* − r ~ Beta(β, 1), t from 200 to 400",
+    margin=0.05,
+    rivals={
+        "β² for β": dict(beta=2.0, proposals=2, constant=lambda b, K: b**2 * K / (K - 1)),
+        "without K/(K−1)": dict(beta=1.0, proposals=2, constant=lambda b, K: b),
+        "geometric": dict(exponent=0),
+        "1/√t": dict(exponent=0.5),
+    },
+)
+def shortfall_falls_like_one_over_t(beta, proposals, constant=lambda b, K: b * K / (K - 1), exponent=1):
+    """t·(r* − E_t r) → βK/(K−1): extrapolated from t = 200 and 400, whose difference bounds the error."""
+    early, late = shortfall(beta, proposals, (200, 400)) * np.array([200, 400]) ** exponent
+    limit = constant(beta, proposals)
+    return equals(Enclosed(2 * late - early, abs(late - early)), limit)
+
+
+@theorem.certified(
+    at=[dict(beta=sp.Rational(1, 2)), dict(beta=sp.S(1)), dict(beta=sp.S(2))],
+    scope="K = ∞, r* − r ~ Beta(β, 1), t = 60",
+    rivals={"β + 1": dict(constant=lambda b: b + 1), "1/t²": dict(order=2)},
+)
+def shortfall_with_infinite_choices(beta, constant=lambda b: b, order=1):
+    """At K = ∞, p_t has the density ∝ u^{β−1}e^{−tu}: |t·(r* − E_t r) − β| ≤ 10⁻²⁰ at t = 60."""
+    t = sp.S(60)
+    found = t**order * sp.lowergamma(beta + 1, t) / (t * sp.lowergamma(beta, t))
+    return [
+        at_most(found - constant(beta), Fraction(1, 10**20)),
+        at_most(constant(beta) - found, Fraction(1, 10**20)),
+    ]
+
+
+# --- what the assumptions carry -----------------------------------------------------------------------------
+
+
+def moment(rewards, k, j):
+    """E a^j for a ~ Beta(k, 1), on [0, 1], or Gamma(k), unbounded."""
+    if rewards == "bounded":
+        return Fraction(k, k + j)
+    return Fraction(int(sp.rf(k, j)))
+
+
+@theorem.certified(
+    at=[dict(shape=1, steps=5), dict(shape=3, steps=50)],
+    scope="K = ∞, a ~ Beta(k, 1)",
+    rivals={"1/t³": dict(order=3)},
+    without={"bounded": dict(shape=1, steps=5, rewards="unbounded")},
+)
+def variance_needs_bounded_rewards(shape, steps, rewards="bounded", order=2):
+    """Var_t a ≤ 1/t² and E_t a ≥ 1 − 1/t; if a ~ Gamma(k), p_t is Gamma(k+t): mean and variance grow."""
+    base, first, second = (moment(rewards, shape, steps + j) for j in (0, 1, 2))
+    average = first / base
+    return [
+        at_most(second / base - average**2, Fraction(1, steps**order)),
+        at_most(1 - average, Fraction(1, steps)),
+    ]
+
+
+@theorem.computed(
+    at=[dict(top_mass=1e-9), dict(top_mass=1e-12)],
+    scope="a = (.2, .6, 1), K = 2, t = 150",
+    margin=1e-4,
+    rivals={"already at t = 20": dict(steps=20)},
+    without={"mass-near-the-top": dict(top_mass=0.0)},
+)
+def mass_near_the_top_is_needed(top_mass, steps=150):
+    """A mass of 10⁻¹² at the top is enough for E_t a ≥ .999; with none the loop tends to .6 and stays there."""
+    a = np.array([0.2, 0.6, 1.0])
+    end = curation.trajectory([0.5, 0.5 - top_mass, top_mass], np.log(a), 2, steps)[-1]
+    return at_least(Enclosed(end @ a, 1e-10), 0.999)
