@@ -218,7 +218,7 @@ def variance_needs_bounded_rewards(shape, steps, rewards="bounded", order=2):
     without={"mass-near-the-top": dict(top_mass=0.0)},
 )
 def mass_near_the_top_is_needed(top_mass, steps=150):
-    """A mass of 10⁻¹² at the top is enough for E_t a ≥ .999; with none the loop tends to .6 and stays there."""
+    """A mass of 10⁻¹² at the top is enough for E_t a ≥ .999; with none it stays at .6."""
     a = np.array([0.2, 0.6, 1.0])
     end = curation.trajectory([0.5, 0.5 - top_mass, top_mass], np.log(a), 2, steps)[-1]
     return at_least(Enclosed(end @ a, 1e-10), 0.999)
