@@ -1,6 +1,6 @@
 """Mutants of our own code: one change at a time to a kernel or a formula, then whatever depends on it.
 
-    python tests/mutants.py [--only TEXT] [--sample N] [--list] [--json FILE]
+    python tests/mutants.py [--only TEXT] [--sample N] [--again FILE] [--list] [--json FILE]
 
 Every mutant must turn a test or a claim red. What survives must be explained in `mutants_known.txt`
 beside this file, one line each: `file:function: line with [[old -> new]] — why nothing can notice`.
@@ -67,7 +67,7 @@ from importlib import import_module
 from theorycheck.engine.catalogue import theorems_of
 print(theorycheck.__file__, proofs_numeric.__file__, sep=chr(10))
 keys = {f: [t.key for t in theorems_of(import_module(f[:-3].replace("/", ".")))] for f in sys.argv[1:]}
-claims = theorycheck.verify(*sum(keys.values(), [])).claims() if keys else []
+claims = [*theorycheck.verify(*sum(keys.values(), [])).claims()] if keys else []
 print(json.dumps({f: [f"{t.key}::{c.id}" for t, c in claims if c.passed and t.key in keys[f]] for f in keys}))
 """
 VERIFY = "from theorycheck.cli import main; main()"
@@ -176,6 +176,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Change our own code and see whether anything notices.")
     parser.add_argument("--only", default="", metavar="TEXT", help="only mutants whose name holds this text")
     parser.add_argument("--sample", type=int, metavar="N", help="a random choice of so many")
+    parser.add_argument("--again", type=Path, metavar="FILE", help="only those that survived in this JSON")
     parser.add_argument("--seed", type=int, default=0, help="of that choice")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--list", action="store_true", help="list the mutants and do nothing")
@@ -183,11 +184,15 @@ def main() -> int:
     parser.add_argument("--known", type=Path, default=KNOWN, help="the survivors that are explained")
     options = parser.parse_args()
 
-    paths = [*sorted(ROOT.glob("theorycheck/kernels/*.py")), *sorted(ROOT.glob("theorycheck/loops/*.py"))]
+    paths = [p for folder in ("kernels", "loops") for p in sorted(ROOT.glob(f"theorycheck/{folder}/**/*.py"))]
     every = [
         m for p in paths for m in mutants(p.relative_to(ROOT).as_posix(), p.read_bytes()) if p.stem != "jit"
     ]
     chosen = [m for m in every if options.only in m.name]
+    if options.again:
+        before = json.loads(options.again.read_text(encoding="utf-8"))
+        alive = {row["name"] for row in before if row["outcome"] in ("survived", "explained")}
+        chosen = [m for m in chosen if m.name in alive]
     if options.sample is not None and options.sample < len(chosen):
         picked = random.Random(options.seed).sample(range(len(chosen)), options.sample)
         chosen = [chosen[i] for i in sorted(picked)]

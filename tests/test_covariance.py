@@ -201,3 +201,13 @@ def test_plane_refuses_small_samples():
 
 def test_the_ratio_stays_below_one_for_a_direction_that_is_a_unit_but_for_rounding():
     assert tilted_ratio(np.random.default_rng(1), [[1.0]], 5, 1, 3, [1 + 4e-10]).max() <= 1
+
+
+@pytest.mark.parametrize("size", [1e-16, 1.0, 1e16])
+@pytest.mark.parametrize("angle", np.linspace(0.1, 1.5, 8))
+def test_directions_in_the_kernel_are_refused_at_every_scale(size, angle):
+    # A third coordinate apart from the others gives the root entries that are zero.
+    along, across = [np.cos(angle), np.sin(angle), 0.0], [-np.sin(angle), np.cos(angle), 0.0]
+    start = size * (np.outer(along, along) + np.diag([0.0, 0.0, 1.0]))
+    with pytest.raises(ValueError, match="direction must not lie in the kernel of start"):
+        tilted_ratio(np.random.default_rng(0), start, 3, 1, 1, across)

@@ -93,9 +93,8 @@ def cdf(law: Any, x: np.ndarray, side: str = "right") -> np.ndarray:
         return np.sum(parts, axis=0)
     if isinstance(law, np.ndarray):
         return np.searchsorted(law, x, side=side) / law.size  # type: ignore[call-overload]
-    if hasattr(law, "pmf") and side == "left":
-        return law.cdf(x) - law.pmf(x)
-    return law.cdf(x)
+    with np.errstate(over="ignore", under="ignore"):  # far out, where a cdf is 0 or 1
+        return law.cdf(x) - (law.pmf(x) if hasattr(law, "pmf") and side == "left" else 0.0)
 
 
 def distance(law: Any, x: np.ndarray, distribution: np.ndarray) -> tuple[float, float]:
