@@ -8,7 +8,7 @@ import mpmath as mp
 import numpy as np
 import pytest
 
-from theorycheck.loops.curation import choice_ratio
+from theorycheck.loops.curation import choice_ratio, fixed_point, trajectory
 
 
 def enumerated(p, a, choices):
@@ -187,3 +187,44 @@ def test_bad_arguments(change, error, sentence):
     arguments = {"p": [0.5, 0.25, 0.25], "reward": [0.0, 1.0, 2.0], "choices": 2, **change}
     with pytest.raises(error, match=f"^{sentence}"):
         choice_ratio(**arguments)
+
+
+# --- the limit with real data -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("choices", [1, 2, 7, math.inf])
+@pytest.mark.parametrize("weight", [0.0, 0.3, 2.0, 20.0])
+def test_fixed_point_is_where_the_loop_ends(choices, weight):
+    p, reward = np.array([0.4, 0.3, 0.0, 0.2, 0.1]), np.array([0.0, 1.0, 3.0, -0.5, 1.4])
+    found = fixed_point(p, reward, choices, weight)
+    assert found.p == pytest.approx(trajectory(p, reward, choices, 1500, weight)[-1], abs=1e-10)
+    assert found.condensate == 0.0
+    assert found.residual <= 1e-12
+
+
+@pytest.mark.parametrize("weight", [0.5, 1.0, 1.5, 4.0])
+def test_condensate_on_an_atom_that_is_nearly_absent(weight):
+    # A top atom of mass 10⁻¹⁰ takes up what condenses where there is none.
+    p, reward = np.array([0.999, 0.001]), np.array([0.0, 0.3])
+    alone = fixed_point(p, reward, 3, weight, top=1.0)
+    seeded = fixed_point(np.append((1 - 1e-10) * p, 1e-10), np.append(reward, 1.0), 3, weight)
+    assert alone.condensate == pytest.approx(seeded.p[-1], abs=1e-8)
+    assert alone.p == pytest.approx(seeded.p[:-1], abs=1e-8)
+    assert alone.condensate + alone.p.sum() == pytest.approx(1, abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (dict(synthetic_weight=math.inf), "synthetic_weight must be finite .* got inf"),
+        (dict(synthetic_weight=-1.0), "synthetic_weight must be in"),
+        (dict(top=0.5), "top must be at least the largest reward 1, got 0.5"),
+        (dict(top=math.inf), "top must be at least the largest reward 1, got inf"),
+        (dict(choices=0), "choices must be"),
+    ],
+)
+def test_bad_limits(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        fixed_point(
+            **dict(reference=[0.5, 0.5], reward=[0.0, 1.0], choices=2, synthetic_weight=1.0) | arguments
+        )

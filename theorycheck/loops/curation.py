@@ -8,10 +8,14 @@ p_{t+1} = p_ref/(1+λ) + (λ/(1+λ))·p_t·H^K_{p_t}.
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 
 from theorycheck import checks
+
+RESIDUAL = 1e-12  # of a fixed point, in total mass
+MOST_STEPS = 1000
 
 
 def choice_ratio(p, reward, choices) -> np.ndarray:
@@ -60,6 +64,79 @@ def trajectory(p0, reward, choices, steps, synthetic_weight=math.inf, reference=
         # An error in the total mass would grow K-fold a step, so it is removed at every step.
         history[t + 1] = real_weight * reference + (1.0 - real_weight) * kept / kept.sum()
     return history
+
+
+class FixedPoint(NamedTuple):
+    """A limit of the loop with real data: `p`, shape (m,), and the mass of a `condensate` at the top.
+
+    `residual` is Σ|T(p) − p| for one generation T, the condensate included; `steps` is what it took.
+    """
+
+    p: np.ndarray
+    condensate: float
+    residual: float
+    steps: int
+
+
+def fixed_point(reference, reward, choices, synthetic_weight, top=None) -> FixedPoint:
+    """The limit of the loop that starts from p_ref and mixes it in with λ < ∞.
+
+    `reference` and `reward`, shape (m,), are the atoms of p_ref; for a continuous law, weighted points of it,
+    and `top` is the supremum r* of its rewards. There mass may condense, where p_ref has none: a grid of
+    atoms alone would pile it up on its last one. A limit solves p = (1−η)·p_ref/(1 − ηH_p), η = λ/(1+λ), with
+    ηH_p(r*) = 1 if a condensate is left over; this is iterated until one generation of the loop moves at most
+    1e−12 of the mass. Raises TypeError or ValueError like `trajectory`, for λ = ∞, for a `top` below some
+    reward, and if the iteration does not settle. Source: derived; Kingman's house of cards at K = ∞.
+    """
+    real = checks.probabilities("reference", reference)
+    reward = checks.rewards(reward, real.size)
+    choices = checks.choices(choices)
+    weight = checks.synthetic_weight(synthetic_weight)
+    if weight == math.inf:
+        raise ValueError("synthetic_weight must be finite for a limit with real data, got inf")
+    # Where p_ref has no mass the loop never gets any, unless as the limit of rewards that it has.
+    largest = float(reward[real > 0].max())
+    best = largest if top is None else float(top)
+    if not largest <= best < math.inf:
+        raise ValueError(f"top must be at least the largest reward {largest:g}, got {top}")
+    if weight == 0:
+        return FixedPoint(real, 0.0, 0.0, 0)
+    reward = checks.rewards(np.append(reward, best), real.size + 1)
+    real, own = np.append(real, 0.0) / (1 + weight), weight / (1 + weight)
+    p = real * (1 + weight)
+    for step in range(1, MOST_STEPS + 1):
+        ratio = _choice_ratio(p, reward, choices)
+        p = _balanced(real, own * ratio)
+        moved = float(np.abs(real + own * p * _choice_ratio(p, reward, choices) - p).sum())
+        if moved <= RESIDUAL:
+            return FixedPoint(p[:-1], float(p[-1]), moved, step)
+    raise ValueError(
+        f"the limit must be found in {MOST_STEPS} steps, got a residual of {moved:.3g} for choices = "
+        f"{choices:g}, synthetic_weight = {weight:g}"
+    )
+
+
+def _balanced(real: np.ndarray, pull: np.ndarray) -> np.ndarray:
+    """real/(1 − s·pull), the last atom being the top, with s such that the mass is 1.
+
+    s is at most 1/max pull; what even that does not supply goes to the top.
+    """
+    from scipy.optimize import brentq
+
+    held = real > 0
+    relative = pull / max(pull[held].max(), pull[-1])
+    short = 1.0 - relative
+
+    def shared(gap: float) -> np.ndarray:
+        # 1 − s·pull with s·max pull = 1 − gap: exact even where the gap is far below rounding.
+        return np.divide(real, short + gap * relative, out=np.zeros_like(real), where=held)
+
+    if (short[held] > 0).all() and shared(0.0).sum() <= 1.0:
+        p = shared(0.0)
+        p[-1] = 1.0 - p.sum()
+        return p
+    gap = brentq(lambda logarithm: shared(math.exp(logarithm)).sum() - 1.0, -700.0, 0.0, xtol=1e-15)
+    return shared(math.exp(gap))
 
 
 def simulate(
