@@ -43,7 +43,7 @@ theorem = Theorem(
         Assumption(
             "mass-near-the-top",
             "p_0(r ≥ r* − η) > 0 for all η > 0",
-            {"top_mass": Rationals(Fraction(1, 10**13), 1)},
+            {"top_mass": Rationals(Fraction(1, 10**13), 1, 10**13)},
         ),
         Assumption(
             "curated-only", "the next model is fitted to what was kept alone", {"real_share": OneOf(0)}

@@ -13,11 +13,9 @@ STEPS = 200
 def derivatives(family: Family, points: Points, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Gradient (…, p) and Hessian (…, p, p) of θ ↦ E log p_θ, θ of shape (…, p)."""
     p = len(family.parameters)
-    score, hessian = (
-        np.sum(points.weight * family.evaluate(name, points.x, theta), axis=-1)
-        for name in ("score", "hessian")
-    )
-    return np.moveaxis(score, 0, -1), np.moveaxis(hessian, 0, -1).reshape(*theta.shape[:-1], p, p)
+    terms = np.sum(points.weight * family.evaluate("derivatives", points.x, theta), axis=-1)
+    terms = np.moveaxis(terms, 0, -1)
+    return terms[..., :p], terms[..., p:].reshape(*theta.shape[:-1], p, p)
 
 
 def value(family: Family, points: Points, theta: np.ndarray) -> np.ndarray:
@@ -32,7 +30,6 @@ def ascend(family: Family, points: Points, start: np.ndarray, reach: float) -> n
     with the place where it stopped if it finds no maximum.
     """
     theta = np.array(start, float)
-    before = value(family, points, theta)
     for _ in range(STEPS):
         gradient, hessian = derivatives(family, points, theta)
         curvature, axes = np.linalg.eigh(-hessian)
@@ -49,18 +46,12 @@ def ascend(family: Family, points: Points, start: np.ndarray, reach: float) -> n
         moving = (length > still) | trapped
         if not moving.any():
             break
-        rate = np.ones(theta.shape[:-1])
-        for _ in range(60):
-            trial = theta + rate[..., None] * move
-            inside: np.ndarray = np.all(trial[..., family.positive] > 0, axis=-1)
-            trial = np.where(inside[..., None], trial, theta)
-            after = value(family, points, trial)
-            # Near the maximum the value is flat to rounding, and Newton's step is right.
-            worse = moving & (~inside | ~(after >= before - 1e-13 * (1 + np.abs(before))))
-            if not worse.any():
-                break
-            rate = np.where(worse, rate / 2, rate)
-        theta, before = np.where(moving[..., None], trial, theta), np.where(moving, after, before)
+        trial, rate = theta + move, np.ones(theta.shape[:-1])
+        # Short of the maximum by little, where the function is concave, Newton's step needs no safeguard.
+        safe = (curvature > 0).all() and (length <= 1e-2 * reach).all()
+        if not (safe and (trial[..., family.positive] > 0).all()):
+            trial, rate = _safeguarded(family, points, theta, move, moving)
+        theta = np.where(moving[..., None], trial, theta)
         if (length * rate <= 1e-9 * (1 + np.linalg.norm(theta, axis=-1))).all() and (curvature > 0).all():
             # Quadratic convergence: the step just taken was the last that matters.
             break
@@ -72,3 +63,22 @@ def ascend(family: Family, points: Points, start: np.ndarray, reach: float) -> n
             f"with a gradient of {np.abs(slope).max():.3g}"
         )
     return theta
+
+
+def _safeguarded(
+    family: Family, points: Points, theta: np.ndarray, move: np.ndarray, moving: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Where the steps lead and what is left of them, halved until positive parameters and value allow it."""
+    before = value(family, points, theta)
+    rate = np.ones(theta.shape[:-1])
+    for _ in range(60):
+        trial = theta + rate[..., None] * move
+        inside: np.ndarray = np.all(trial[..., family.positive] > 0, axis=-1)
+        trial = np.where(inside[..., None], trial, theta)
+        after = value(family, points, trial)
+        # Near the maximum the value is flat to rounding, and Newton's step is right.
+        worse = moving & (~inside | ~(after >= before - 1e-13 * (1 + np.abs(before))))
+        if not worse.any():
+            break
+        rate = np.where(worse, rate / 2, rate)
+    return trial, rate

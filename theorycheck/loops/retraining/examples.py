@@ -9,7 +9,8 @@ from scipy import stats
 
 from theorycheck.loops.retraining import families, laws
 from theorycheck.loops.retraining.laws import Mixture
-from theorycheck.loops.retraining.maps import Measured, Retraining
+from theorycheck.loops.retraining.maps import Retraining
+from theorycheck.loops.retraining.orbits import Measured
 from theorycheck.loops.retraining.stability import constants
 
 MODELS = {
@@ -47,6 +48,6 @@ def local(model: str, data: str) -> tuple[float, float, float]:
 
 
 @functools.cache
-def measured(model: str, data: str, weight: float) -> Measured:
-    """The measured rate of the named pair at one λ; many claims ask for the same."""
-    return loop(model, data).measured_rate(weight)
+def measured(model: str, data: str) -> dict[float, Measured]:
+    """The measured rate of the named pair at each λ of `WEIGHTS`; many claims ask for the same."""
+    return dict(zip(WEIGHTS, loop(model, data).measured_rates(WEIGHTS), strict=True))

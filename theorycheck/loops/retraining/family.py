@@ -74,6 +74,7 @@ class Family:
         slope = [sp.diff(h, self.x) for h in hessian]
         listed = {"log_density": [self.log_density], "score": gradient, "hessian": hessian, "slope": slope}
         listed["tilt"] = [sp.diff(g, self.x) for g in gradient]
+        listed["derivatives"] = gradient + hessian
         terms = sp.Tuple(*(sp.Tuple(*part) for part in listed.values()))
         if broken := terms.atoms(AppliedUndef, sp.DiracDelta, sp.Derivative, sp.Subs):
             raise ValueError(

@@ -8,7 +8,6 @@ likelihoods with several maxima G follows the one uphill of θ.
 from __future__ import annotations
 
 import functools
-import math
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -19,9 +18,9 @@ from theorycheck.loops.retraining import laws
 from theorycheck.loops.retraining.ascent import ascend, derivatives, value
 from theorycheck.loops.retraining.family import Family
 from theorycheck.loops.retraining.laws import Points
+from theorycheck.loops.retraining.orbits import Measured, measured_rates
 
 TOLERANCE = 1e-11  # of a quadrature, in units of the solution
-MOST_STEPS = 2000  # of an orbit that measures a rate
 
 
 class Solution(NamedTuple):
@@ -115,6 +114,11 @@ class Retraining:
                 "converges too slowly"
             )
 
+    @property
+    def scale(self) -> float:
+        """The scale of the best model, as its sampler shows it."""
+        return self._frame(self.best)[1]
+
     def _frame(self, theta: np.ndarray) -> tuple[float, float]:
         return self.family.frame(theta.reshape(-1, theta.shape[-1])[0])
 
@@ -202,52 +206,9 @@ class Retraining:
         coarse, fine = estimates
         return fine + (fine - coarse) / 3, np.abs(fine - coarse) / 3 + noise[..., None, None]
 
-    def measured_rate(self, synthetic_weight: float) -> Measured:
-        """The limiting ratio of successive errors ‖θ_t − θ*‖ of an orbit, for one λ.
-
-        The orbit starts off θ* by a hundredth of the model's scale, in the direction that the measured
-        Jacobian shrinks least (elsewhere the ratio has the same limit, later), and ends when its error is
-        down by 10³. Lengths are in the (−A)-inner product, in which the Jacobian is self-adjoint. What the
-        ratio still has to go is extrapolated from its last changes; what is left of other directions lowers
-        it by at most their share of the squared length.
-        """
-        real, _ = self.hessians
-        factors, directions = np.linalg.eig(self.measured_jacobian(synthetic_weight)[0])
-        slowest = directions[:, np.argmax(np.abs(factors))].real
-        theta = self.best + 1e-2 * self._frame(self.best)[1] * slowest
-        sizes: list[float] = []
-        noise = 0.0
-        while len(sizes) < 4 or (sizes[-1] > 1e-3 * sizes[0] and len(sizes) < MOST_STEPS):
-            gap = theta - self.best
-            sizes.append(float(np.sqrt(gap @ -real @ gap)))
-            if sizes[-1] <= 1e3 * noise or _settled(sizes):
-                break
-            theta, error, _ = self.step(theta, synthetic_weight)
-            noise = float(error) * np.sqrt(np.trace(-real))
-        ratio = np.array(sizes[1:]) / sizes[:-1]
-        along = float(slowest @ -real @ gap) ** 2 / float((slowest @ -real @ slowest) * (gap @ -real @ gap))
-        rounding = 4 * noise / sizes[-2] + ratio[-1] * abs(1 - along)
-        lag = (ratio.size - 1) // 2
-        if lag == 0:
-            return Measured(float(ratio[-1]), float(np.ptp(ratio) + rounding), ratio.size)
-        early, late = ratio[-1 - lag] - ratio[-1 - 2 * lag], ratio[-1] - ratio[-1 - lag]
-        decay = late / early if abs(early) > rounding else 0.0
-        rest = late * decay / (1 - decay) if abs(decay) < 1 else math.nan
-        error = 2 * abs(rest) + abs(late) + rounding
-        return Measured(float(ratio[-1] + rest), float(error), ratio.size)
-
-
-class Measured(NamedTuple):
-    """A measured rate, its error, and the steps it took."""
-
-    rate: float
-    error: float
-    steps: int
-
-
-def _settled(sizes: list[float]) -> bool:
-    """Whether the last three ratios of successive sizes agree to rounding."""
-    return len(sizes) > 3 and float(np.ptp(np.divide(sizes[-3:], sizes[-4:-1]))) < 1e-12
+    def measured_rates(self, synthetic_weight: Any) -> list[Measured]:
+        """The limiting ratio of successive errors ‖θ_t − θ*‖ of an orbit, with its error, for each λ."""
+        return measured_rates(self, np.atleast_1d(weights(synthetic_weight)))
 
 
 def weights(synthetic_weight: Any) -> np.ndarray:

@@ -13,6 +13,7 @@ from scipy import optimize
 from theorycheck.loops.retraining import laws, rates
 from theorycheck.loops.retraining.family import LINE, Family
 from theorycheck.loops.retraining.maps import Retraining, weights
+from theorycheck.loops.retraining.orbits import Measured
 
 _FAR, _NEAR = 28.0, 14.0  # a supremum over x is sought up to e^28 scales out, and must not grow beyond e^14
 
@@ -143,14 +144,15 @@ def stability(
         )
     loop = Retraining(family, data)
     known = constants(loop, radius)
-    return Stability(family.name, known, tuple(_row(loop, known, float(weight)) for weight in lambdas))
+    measured = loop.measured_rates(lambdas)
+    rows = (_row(loop, known, *found) for found in zip(map(float, lambdas), measured, strict=True))
+    return Stability(family.name, known, tuple(rows))
 
 
-def _row(loop: Retraining, known: Constants, weight: float) -> Row:
+def _row(loop: Retraining, known: Constants, weight: float, measured: Measured) -> Row:
     # At λ = 0 every bound is 0, at λ = ∞ or L = ∞ the sharp one is 1.
     local = (known.alpha, known.lipschitz if weight else 0.0, known.epsilon)
     condition = rates.condition(weight, *local)
-    measured = loop.measured_rate(weight)
     radius = float(np.abs(np.linalg.eigvals(loop.jacobian(weight))).max())
     return Row(
         weight,
