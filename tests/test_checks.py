@@ -58,6 +58,14 @@ BAD = [
         "p must sum to 1 .*, got a sum of 0.999999998",
     ),
     (checks.probabilities, ("p", [0.0, 0.0]), ValueError, "p must sum to 1 within 1e-9, got a sum of 0.0"),
+    (checks.parameters, (1.0, 1), ValueError, r"theta must have 1 entries in its last axis, got shape \(\)"),
+    (checks.parameters, ([1.0], 2), ValueError, r"theta must have 2 entries .*, got shape \(1,\)"),
+    (checks.parameters, ([[1.0, 2.0]], 1), ValueError, r"theta must have 1 entries .*, got shape \(1, 2\)"),
+    (checks.parameters, ([], 1), ValueError, r"theta must have 1 entries .*, got shape \(0,\)"),
+    (checks.parameters, ([[0, 1], [math.nan, 2]], 2), ValueError, r"theta must be finite, got \[\[0.*nan, 2"),
+    (checks.parameters, ([math.inf], 1), ValueError, r"theta must be finite, got \[inf\]"),
+    (checks.parameters, ("ab", 2), TypeError, "theta must be an? array of numbers, got 'ab'"),
+    (checks.parameters, ([1j], 1), TypeError, r"theta must be an? array of numbers, got \[1j\]"),
     (checks.probabilities, ("p", [math.nan, 1.0]), ValueError, "p must be finite, got nan at index 0"),
     (checks.rewards, ([1.0], 2), ValueError, r"reward must have one entry per atom \(2\), got 1"),
     (checks.rewards, ([1.0, -math.inf], 2), ValueError, "reward must be finite, got -inf at index 1"),
@@ -114,6 +122,15 @@ def test_synthetic_weights(value):
 def test_vectors_become_floats():
     assert checks.vector("x", (1, 2)).dtype == float
     assert checks.vector("x", [1, Fraction(1, 2)]).tolist() == [1, 0.5]
+
+
+@pytest.mark.parametrize(
+    "value", [[1, 2], (0.5, Fraction(1, 2)), np.zeros((3, 4, 2), int), np.empty((0, 2))], ids=str
+)
+def test_parameters(value):
+    found = checks.parameters(value, 2)
+    assert found.dtype == float
+    assert np.array_equal(found, np.array(value, float))
 
 
 @pytest.mark.parametrize("excess", [0, 9.5e-10, -9.5e-10])

@@ -11,7 +11,7 @@ import pytest
 import sympy as sp
 from flint import arb, fmpq, fmpz
 
-from theorycheck.formula import ball, interval, numeric
+from theorycheck.formula import ball, expit, interval, numeric, softplus
 
 X, Y = sp.symbols("x y")
 A, B = Fraction(7, 3), Fraction(2, 5)  # what x and y stand for below
@@ -50,6 +50,16 @@ FORMULAS = [
     (sp.EulerGamma - X, lambda x, y: mp.euler - x),
     (sp.Catalan, lambda x, y: +mp.catalan),
     (X * 0.5, lambda x, y: x / 2),
+    (expit(X), lambda x, y: mp.exp(x) / (1 + mp.exp(x))),
+    (expit(-Y) * X, lambda x, y: x / (1 + mp.exp(y))),
+    (softplus(X), lambda x, y: mp.log(1 + mp.exp(x))),
+    (softplus(Y - X), lambda x, y: mp.log(1 + mp.exp(y - x))),
+    (sp.diff(softplus(X * Y), X), lambda x, y: y / (1 + mp.exp(-x * y))),
+    (
+        sp.diff(softplus(X * Y), X, Y),
+        lambda x, y: mp.diff(lambda s, t: mp.log(1 + mp.exp(s * t)), (x, y), (1, 1)),
+    ),
+    (sp.diff(expit(X), X, 2), lambda x, y: mp.diff(lambda s: 1 / (1 + mp.exp(-s)), x, 2)),
 ]
 
 
@@ -207,3 +217,25 @@ def test_numeric_takes_arrays_in_the_given_order(expression, truth):
     expected = [float(truth(mp.mpf(a), mp.mpf(b))) for a, b in zip(x, y, strict=True)]
     np.testing.assert_allclose(numeric(expression, X, Y)(x, y), expected, rtol=1e-13)
     np.testing.assert_allclose(numeric(expression, Y, X)(y, x), expected, rtol=1e-13)
+
+
+@pytest.mark.parametrize(
+    ("expression", "truth"),
+    [
+        (expit(X), lambda x: 1 / (1 + mp.exp(-x))),
+        (softplus(X), lambda x: mp.log1p(mp.exp(x))),
+        (sp.diff(softplus(X), X, 2), lambda x: 1 / (2 * mp.cosh(x / 2)) ** 2),
+    ],
+    ids=["expit", "softplus", "second derivative"],
+)
+def test_logistic_functions_do_not_overflow(expression, truth):
+    x = np.array([-1e5, -745.0, -50.0, -1.0, 0.0, 1.0, 50.0, 745.0, 1e5])
+    with mp.workdps(400):
+        expected = [float(truth(mp.mpf(v))) for v in x]
+    np.testing.assert_allclose(numeric(expression, X)(x), expected, rtol=1e-13, atol=1e-16)
+
+
+def test_several_expressions_in_one_function():
+    first, second = numeric([softplus(X) - Y, expit(X) * Y], X, Y)(np.array([0.0, 2.0]), 3.0)
+    np.testing.assert_allclose(first, [math.log(2) - 3, math.log(1 + math.e**2) - 3])
+    np.testing.assert_allclose(second, [1.5, 3 / (1 + math.e**-2)])

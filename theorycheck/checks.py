@@ -53,12 +53,12 @@ def _numbers(name: str, value: Any, kind: str) -> np.ndarray:
             raise TypeError
         return array.astype(float)
     except (TypeError, ValueError):
-        raise TypeError(f"{name} must be a {kind} of numbers, got {value!r}") from None
+        raise TypeError(f"{name} must be {kind} of numbers, got {value!r}") from None
 
 
 def vector(name: str, value: Any) -> np.ndarray:
     """`value` as a non-empty, finite, one-dimensional float array."""
-    array = _numbers(name, value, "one-dimensional array")
+    array = _numbers(name, value, "a one-dimensional array")
     if array.ndim != 1 or array.size == 0:
         raise ValueError(f"{name} must be a non-empty one-dimensional array, got shape {array.shape}")
     bad = np.flatnonzero(~np.isfinite(array))
@@ -69,7 +69,7 @@ def vector(name: str, value: Any) -> np.ndarray:
 
 def parameters(value: Any, count: int) -> np.ndarray:
     """Model parameters as a finite float array of shape (…, count)."""
-    array = _numbers("theta", value, "array")
+    array = _numbers("theta", value, "an array")
     if array.ndim == 0 or array.shape[-1] != count:
         raise ValueError(f"theta must have {count} entries in its last axis, got shape {array.shape}")
     if not np.isfinite(array).all():
@@ -105,7 +105,7 @@ def rewards(value: Any, size: int) -> np.ndarray:
 
 def covariance(name: str, value: Any) -> np.ndarray:
     """A symmetric positive semidefinite matrix, shape (d, d)."""
-    array = _numbers(name, value, "matrix")
+    array = _numbers(name, value, "a matrix")
     if array.ndim != 2 or array.shape[0] != array.shape[1] or array.size == 0:
         raise ValueError(f"{name} must be a square matrix, got shape {array.shape}")
     if not np.isfinite(array).all():

@@ -34,7 +34,7 @@ def ascend(family: Family, points: Points, start: np.ndarray, reach: float) -> n
         gradient, hessian = derivatives(family, points, theta)
         curvature, axes = np.linalg.eigh(-hessian)
         steepness = np.maximum(np.abs(curvature), 1e-10 * np.abs(curvature).max(axis=-1, keepdims=True))
-        along = np.einsum("...ij,...i->...j", axes, gradient) / np.maximum(steepness, 1e-300)
+        along = np.einsum("...ij,...i->...j", axes, gradient) / np.maximum(steepness, 1e-100)
         move = np.einsum("...ij,...j->...i", axes, along)
         length: np.ndarray = np.linalg.norm(move, axis=-1)
         move *= np.minimum(1.0, reach / np.maximum(length, 1e-300))[..., None]

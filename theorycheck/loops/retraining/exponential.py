@@ -96,8 +96,11 @@ def fitted(observations: Any) -> Gaussian:
 
     Raises TypeError or ValueError for observations whose covariance is singular.
     """
-    points = np.asarray(observations, float)
-    if points.ndim != 2 or not np.isfinite(points).all():
+    try:
+        points = np.asarray(observations, float)
+    except (TypeError, ValueError):
+        raise TypeError(f"observations must be an array of numbers, got {observations!r}") from None
+    if points.ndim != 2 or not points.size or not np.isfinite(points).all():
         raise ValueError(f"observations must be a finite array of shape (N, d), got shape {points.shape}")
     covariance = np.atleast_2d(np.cov(points, rowvar=False, ddof=0))
     if np.linalg.matrix_rank(covariance, hermitian=True) < points.shape[1]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -23,6 +25,15 @@ def _quantiles(points: Points, *levels: float) -> list[float]:
     return np.interp(levels, np.cumsum(weight) - weight / 2, points.x[order]).tolist()
 
 
+def _number(name: str, value: Any, most: float = math.inf) -> sp.Expr:
+    """A number in (0, most), exactly."""
+    if isinstance(value, bool) or not isinstance(value, (Real, sp.Number)):
+        raise TypeError(f"{name} must be a number in (0, {most:g}), got {value!r}")
+    if not 0 < float(value) < most:
+        raise ValueError(f"{name} must lie in (0, {most:g}), got {value}")
+    return sp.nsimplify(value)
+
+
 def _median(points: Points) -> float:
     return _quantiles(points, 0.5)[0]
 
@@ -35,10 +46,11 @@ def _location_scale(name: str, standard: Callable, draw: Callable, scale: Any = 
     """log p = standard(z) − log s, z = (x − m)/s; with `scale`, only the location is unknown."""
     density = standard(_Z) - sp.log(SCALE)
     if scale is not None:
+        given = _number("scale", scale)
         return Family(
             name,
             (LOCATION,),
-            density.subs(SCALE, sp.nsimplify(scale)),
+            density.subs(SCALE, given),
             lambda rng, theta, size: theta[0] + float(scale) * draw(rng, size),
             lambda points: [_median(points)],
         )
@@ -69,7 +81,7 @@ def logistic(scale: Any = None) -> Family:
 
 def student(degrees: int, scale: Any = None) -> Family:
     """Student with `degrees` > 0 degrees of freedom (1: Cauchy); its likelihood is not concave."""
-    nu = sp.nsimplify(degrees)
+    nu = _number("degrees", degrees)
     constant = sp.loggamma((nu + 1) / 2) - sp.loggamma(nu / 2) - sp.log(nu * sp.pi) / 2
     return _location_scale(
         f"student({degrees})",
@@ -81,9 +93,7 @@ def student(degrees: int, scale: Any = None) -> Family:
 
 def mixture(weight: Any) -> Family:
     """w·N(m₁, 1) + (1−w)·N(m₂, 1) with known weight w in (0, 1) and unknown means."""
-    w = sp.nsimplify(weight)
-    if not 0 < w < 1:
-        raise ValueError(f"weight must lie in (0, 1), got {weight}")
+    w = _number("weight", weight, 1)
     first, second = sp.symbols("m1 m2", real=True)
     odds = sp.log((1 - w) / w) + ((X - first) ** 2 - (X - second) ** 2) / 2
 

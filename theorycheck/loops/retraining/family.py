@@ -23,6 +23,7 @@ X = sp.Symbol("x", real=True)
 LINE, HALF_LINE = (-math.inf, math.inf), (0.0, math.inf)
 _REACH = 46.0  # of the nodes' w in c + s·sinh w
 _NEGLIGIBLE = 1e-40  # weight of a node, relative to the largest
+_TAIL = 1e-13  # mass beyond which a distribution function is not followed
 
 
 @dataclass(frozen=True)
@@ -142,7 +143,9 @@ class Family:
         seen = w[self._mass(theta, frame, w) > _NEGLIGIBLE]
         w = np.linspace(seen[0], seen[-1], 2**14 + 1)
         cumulative = cumulative_simpson(self._mass(theta, frame, w), x=w, initial=0)
-        return self.chart(frame, w)[0], np.clip(cumulative, 0, 1)
+        # Further out, 1 − F is rounding, which a heavy tail's reach would multiply.
+        kept = slice(np.searchsorted(cumulative, _TAIL), np.searchsorted(cumulative, 1 - _TAIL))
+        return self.chart(frame, w[kept])[0], np.clip(cumulative[kept], 0, 1)
 
     def first_moment(self, theta: np.ndarray) -> float:
         """E|x| under p_θ; infinite where the outer half of the chart still adds a tenth of it."""
@@ -176,7 +179,7 @@ class Family:
                 f"log_density of {self.name} must integrate to 1, got {mass:.6g} at θ = {theta.tolist()}"
             )
         self._conserves(theta, frame)
-        drawn = np.sort(self.sample(np.random.default_rng(1), theta, 20_000))
+        drawn = np.sort(self.sample(np.random.default_rng(1), theta, 200_000))
         distribution = np.interp(drawn, *self.distribution(theta))
         ranks = np.arange(drawn.size + 1) / drawn.size
         gap = float(np.maximum(np.abs(distribution - ranks[1:]), np.abs(distribution - ranks[:-1])).max())

@@ -18,6 +18,7 @@ from theorycheck import checks
 _EDGES = np.array([0.0, 1, 2, 4, 8, 16, 32, 64, 92])
 _ORDERS = (12, 24, 48, 96, 192)  # nodes a panel, by level of refinement
 LEVELS = len(_ORDERS)
+_ENDED = 1e-12  # how near to 0 and 1 a distribution function is at its ends
 
 
 class Points(NamedTuple):
@@ -42,9 +43,12 @@ def checked(law: Any) -> Any:
             raise ValueError(f"weights must have one entry per law ({len(law.laws)}), got {len(weights)}")
         return Mixture(tuple(weights), tuple(map(checked, law.laws)))
     if hasattr(law, "ppf") and hasattr(law, "cdf"):
-        ends = np.asarray(law.ppf([0.25, 0.75]), float)
-        if ends.shape != (2,) or not np.isfinite(ends).all():
-            raise ValueError(f"data must be a proper distribution, got quartiles {ends.tolist()}")
+        try:
+            ends = np.asarray(law.ppf([[0.25], [0.75]]), float)
+        except TypeError:
+            raise TypeError(f"data must be a frozen distribution, got {law!r}") from None
+        if ends.shape != (2, 1) or not np.isfinite(ends).all():
+            raise ValueError(f"data must be a proper distribution, got quartiles {ends.ravel().tolist()}")
         return law
     return np.sort(checks.vector("data", law))
 
@@ -58,7 +62,8 @@ def points(law: Any, level: int = 0) -> Points:
     if isinstance(law, np.ndarray):
         return Points(law, np.full(law.size, 1 / law.size))
     if hasattr(law, "pmf"):
-        x = np.arange(law.ppf(1e-18), law.isf(1e-18) + 1)
+        # Closer to 1, quantiles of some discrete laws round to infinity.
+        x = np.arange(law.ppf(1e-15), law.isf(1e-15) + 1)
         return Points(x, law.pmf(x))
     w, weight = _logits(_ORDERS[level])
     # Both tails from the side on which u does not round to 1.
@@ -103,8 +108,14 @@ def distance(law: Any, x: np.ndarray, distribution: np.ndarray) -> tuple[float, 
     W₁ = ∫|F − G| on the line, which is exact transport in one dimension. The rule is the trapezoidal one, on
     a grid that holds every atom twice, so that jumps cost nothing; halving the grid tells its error.
     """
-    fine, coarse = (_area(law, x[::k], distribution[::k]) for k in (1, 2))
-    return fine, abs(fine - coarse) + 1e-14 * float(np.abs(x).max())
+    # Where the law reaches beyond a distribution that has come to its end, its own quantiles make the grid.
+    own = np.sort(points(law, LEVELS - 1).x)
+    below = own[(own < x[0]) & (distribution[0] < _ENDED)]
+    above = own[(own > x[-1]) & (distribution[-1] > 1 - _ENDED)]
+    grid = np.concatenate([below, x, above])
+    values = np.concatenate([0 * below, distribution, 0 * above + 1])
+    fine, coarse = (_area(law, grid[::k], values[::k]) for k in (1, 2))
+    return fine, abs(fine - coarse) + 1e-12 * float(np.abs(x).max())
 
 
 def _area(law: Any, x: np.ndarray, distribution: np.ndarray) -> float:
@@ -136,22 +147,23 @@ def digits_column(pixel: int = 36) -> np.ndarray:
     pixel = checks.integer("pixel", pixel, 0)
     if pixel > 63:
         raise ValueError(f"pixel must be at most 63, got {pixel}")
-    return _digits()[:, pixel]
+    return _digits()[:, pixel].copy()
 
 
-@functools.cache
 def digits_scores(dimension: int = 2) -> np.ndarray:
     """The first principal component scores of the digits, in units of the first's deviation: (1797, d)."""
     dimension = checks.integer("dimension", dimension, 1)
     if dimension > 60:
         raise ValueError(f"dimension must be at most 60, got {dimension}")
+    return _scores()[:, :dimension].copy()
+
+
+@functools.cache
+def _scores() -> np.ndarray:
     centred = _digits() - _digits().mean(axis=0)
     _, _, axes = np.linalg.svd(centred, full_matrices=False)
     # The sign of an axis is arbitrary: its largest entry is made positive.
-    axes = (
-        axes[:dimension]
-        * np.sign(axes[:dimension][np.arange(dimension), np.abs(axes[:dimension]).argmax(1)])[:, None]
-    )
+    axes *= np.sign(axes[np.arange(len(axes)), np.abs(axes).argmax(axis=1)])[:, None]
     scores = centred @ axes.T
     return scores / scores[:, 0].std()
 

@@ -70,15 +70,16 @@ class Retraining:
         points = self._rules[2]
         order = np.argsort(points.x)
         x, weight = points.x[order], points.weight[order]
-        quarter = np.minimum(4 * np.cumsum(weight) / weight.sum(), 3.999).astype(int)
+        # An atom belongs to the quarter that holds the middle of its step.
+        quarter = (4 * (np.cumsum(weight) - weight / 2) / weight.sum()).astype(int)
         found = [self._uphill(points, points)]
         self._converges(points, found[0])
-        for part in range(4):
+        for part in np.unique(quarter):
             inside = quarter == part
             try:
                 with np.errstate(all="ignore"):
                     theta = self._uphill(Points(x[inside], weight[inside] / weight[inside].sum()), points)
-            except ValueError:
+            except (ValueError, ArithmeticError):
                 continue  # a quarter's fit need not be a model from which the ascent succeeds
             near = 1e-3 * self._frame(theta)[1]
             if all(np.linalg.norm(theta - other) > near for other in found):
@@ -154,15 +155,19 @@ class Retraining:
             gradient, hessian = derivatives(
                 self.family, self.objective(theta, weight, frame, level + 1), found
             )
-            correction = np.linalg.solve(hessian, gradient[..., None])[..., 0]
+            correction = (np.linalg.pinv(hessian, hermitian=True) @ gradient[..., None])[..., 0]
             error = np.linalg.norm(correction, axis=-1)
             if (error <= TOLERANCE * (1 + np.linalg.norm(found, axis=-1))).all():
                 break
-        return Solution(found, error + 1e-15, "the maximum uphill of the current θ")
+        rounding = 1e-15 * (1 + np.linalg.norm(found, axis=-1))
+        return Solution(found, error + rounding, "the maximum uphill of the current θ")
 
     def _paired(self, theta: Any, synthetic_weight: Any) -> tuple[np.ndarray, np.ndarray]:
         weight = weights(synthetic_weight)
         theta = checks.parameters(theta, len(self.family.parameters))
+        if (theta[..., self.family.positive] <= 0).any():
+            names = [str(s) for s in self.family.parameters if s.is_positive]
+            raise ValueError(f"theta must have positive scales {', '.join(names)}, got {theta.tolist()}")
         shape = np.broadcast_shapes(weight.shape, theta.shape[:-1])
         return np.broadcast_to(theta, (*shape, theta.shape[-1])), np.broadcast_to(weight, shape)
 

@@ -45,8 +45,9 @@ def measured_rates(loop: Retraining, weight: np.ndarray) -> list[Measured]:
         found = loop.step(loop.best + gap[running], weight[running])
         gap[running] = found.theta - loop.best
         noise[running] = found.error * math.sqrt(np.trace(metric))
+    # At λ = 0 nothing may be left of the last error.
     shares = [
-        (u @ metric @ g) ** 2 / ((u @ metric @ u) * (g @ metric @ g))
+        (u @ metric @ g) ** 2 / ((u @ metric @ u) * (g @ metric @ g)) if g.any() else 1.0
         for u, g in zip(slowest, gap, strict=True)
     ]
     return [_limit(*orbit) for orbit in zip(sizes, noise, shares, strict=True)]
@@ -74,5 +75,7 @@ def _limit(sizes: list[float], noise: float, share: float) -> Measured:
         return Measured(float(ratio[-1]), float(np.ptp(ratio) + rounding), ratio.size)
     early, late = ratio[-1 - lag] - ratio[-1 - 2 * lag], ratio[-1] - ratio[-1 - lag]
     decay = late / early if abs(early) > rounding else 0.0
-    rest = late * decay / (1 - decay) if abs(decay) < 1 else math.nan
+    if abs(decay) >= 1:
+        return Measured(float(ratio[-1]), float(np.ptp(ratio) + rounding), ratio.size)
+    rest = late * decay / (1 - decay)
     return Measured(float(ratio[-1] + rest), float(2 * abs(rest) + abs(late) + rounding), ratio.size)

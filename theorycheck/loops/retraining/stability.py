@@ -16,6 +16,7 @@ from theorycheck.loops.retraining.maps import Retraining, weights
 from theorycheck.loops.retraining.orbits import Measured
 
 _FAR, _NEAR = 28.0, 14.0  # a supremum over x is sought up to e^28 scales out, and must not grow beyond e^14
+_FINE = {"xatol": 1e-10, "fatol": 1e-13}  # of a polish
 
 
 class Constants(NamedTuple):
@@ -114,17 +115,19 @@ def supremum(family: Family, name: str, theta: np.ndarray, radius: float = 0.0) 
     if radius == 0:
         return best
 
+    if (theta[family.positive] <= radius).any():
+        raise ValueError(f"radius must keep scales positive around θ* = {theta.tolist()}, got {radius}")
+
     def shifted(point: np.ndarray) -> float:
         # The ball is the image of the cube [−1, 1]^p, shrunk along its rays.
         ray = point[1:] / max(1.0, float(np.linalg.norm(point[1:])))
         at = theta + radius * ray
-        if (at[family.positive] <= 0).any():
-            raise ValueError(f"radius must keep scales positive around θ* = {theta.tolist()}, got {radius}")
         return -norm(point[:1], at)[0]
 
     bounds = [(-near, near)] + [(-1.0, 1.0)] * p
     found = optimize.direct(shifted, bounds, maxfun=4000, maxiter=10_000, locally_biased=False)
-    return max(best, -float(optimize.minimize(shifted, found.x, method="Nelder-Mead", bounds=bounds).fun))
+    polished = optimize.minimize(shifted, found.x, method="Nelder-Mead", bounds=bounds, options=_FINE)
+    return max(best, -float(polished.fun))
 
 
 def stability(

@@ -1,0 +1,115 @@
+"""W₁ between a law and a model, and first moments; against closed forms, quadrature and scipy.stats."""
+
+import itertools
+import math
+
+import mpmath as mp
+import numpy as np
+import pytest
+from scipy import integrate, stats
+
+from theorycheck.loops.retraining import laws
+from theorycheck.loops.retraining.laws import Mixture
+
+SAMPLE = np.array([-1.5, 0.25, 0.25, 2.0])
+GRID = np.linspace(-14, 14, 40_001)
+
+
+def distance_from_normal(a):
+    """E|Z − a|."""
+    return 2 * stats.norm.pdf(a) + a * (2 * stats.norm.cdf(a) - 1)
+
+
+def sample_from_normal(sample):
+    """∫|F_n − Φ| piece by piece; between two points the cdf crosses the constant at a quantile."""
+    x = [mp.mpf(float(v)) for v in sorted(sample)]
+
+    def area(u):  # ∫_{−∞}^u Φ
+        return u * mp.ncdf(u) + mp.npdf(u)
+
+    total = area(x[0]) + area(-x[-1])
+    for k, (a, b) in enumerate(itertools.pairwise(x), 1):
+        level = mp.mpf(k) / len(x)
+        middle = min(max(mp.sqrt(2) * mp.erfinv(2 * level - 1), a), b)
+        below, above = level * (middle - a) - area(middle) + area(a), area(b) - area(middle)
+        total += below + above - level * (b - middle)
+    return float(total)
+
+
+DRAWN = np.sort(stats.t(4).rvs(31, random_state=0))
+FROM_NORMAL = [
+    (stats.norm(0, 0.5), 0.5 * math.sqrt(2 / math.pi)),
+    (stats.norm(0, 3), 2 * math.sqrt(2 / math.pi)),
+    (stats.norm(-0.7, 1), 0.7),
+    (stats.norm(), 0.0),
+    (np.array([0.0]), math.sqrt(2 / math.pi)),
+    (np.array([1.3]), distance_from_normal(1.3)),
+    (np.array([20.0]), 20.0),
+    (np.array([-1.0, 1.0]), sample_from_normal([-1.0, 1.0])),
+    (np.array([-1.0, -1.0, 0.5]), sample_from_normal([-1.0, -1.0, 0.5])),
+    (DRAWN, sample_from_normal(DRAWN)),
+    (Mixture([0.5, 0.5], [np.array([-1.0]), np.array([1.0])]), sample_from_normal([-1.0, 1.0])),
+    (stats.randint(0, 2), sample_from_normal([0.0, 1.0])),
+    # For laws with tails beyond the grid: ∫|F − Φ| on both halves, which are alike.
+    *[
+        (
+            stats.t(nu),
+            2 * integrate.quad(lambda u, nu=nu: stats.t.sf(u, nu) - stats.norm.sf(u), 0, 30, limit=200)[0]
+            + 2 * integrate.quad(lambda v, nu=nu: stats.t.sf(1 / v, nu) / v**2, 0, 1 / 30)[0],
+        )
+        for nu in (1.5, 3)
+    ],
+]
+
+
+@pytest.mark.parametrize(("law", "expected"), FROM_NORMAL)
+def test_distance_from_the_normal_law(law, expected):
+    value, error = laws.distance(law, GRID, stats.norm.cdf(GRID))
+    assert abs(value - expected) <= error + 1e-12
+    assert error < 1e-3 * (1 + expected)
+
+
+def test_distance_agrees_with_scipy_on_samples():
+    many = stats.norm.ppf((np.arange(200_000) + 0.5) / 200_000)
+    value, _ = laws.distance(DRAWN, GRID, stats.norm.cdf(GRID))
+    assert value == pytest.approx(stats.wasserstein_distance(DRAWN, many), abs=1e-4)
+
+
+# Against U(−2, 2), whose quantiles are 4u − 2.
+@pytest.mark.parametrize(
+    ("law", "x", "expected"),
+    [
+        (stats.uniform(-1, 2), [-2.0, -1, 1, 2], 1 / 2),
+        (stats.uniform(-1, 3), [-2.0, -1, 0, 2], 1 / 2),
+        (stats.uniform(-1, 2.5), [-2.0, -1, 1.5, 2], 5 / 12),  # |1 − 3u/2| changes sign at u = 2/3
+        (np.array([1.0, -1.0]), [-2.0, 2.0], 1 / 2),
+        (np.array([0.5]), [-2.0, 2.0], (2.5**2 + 1.5**2) / 8),
+        (np.array([5.0, 5.0, 5.0, -2.0]), [-2.0, 2.0], 0.125 + 0.75 * 5 - 0.75 * 0.5),
+    ],
+)
+def test_distance_of_piecewise_linear_laws_is_exact(law, x, expected):
+    x = np.array(x)
+    value, error = laws.distance(laws.checked(law), x, (x + 2) / 4)
+    assert value == pytest.approx(expected, abs=1e-14)
+    assert error >= 0
+
+
+@pytest.mark.parametrize(
+    ("law", "expected"),
+    [
+        (stats.norm(), math.sqrt(2 / math.pi)),
+        (stats.norm(0, 2), 2 * math.sqrt(2 / math.pi)),
+        (stats.expon(1), 2.0),
+        (stats.t(1.5), 2 * integrate.quad(lambda x: x * stats.t.pdf(x, 1.5), 0, np.inf)[0]),
+        (stats.cauchy(), math.inf),
+        (stats.t(0.9), math.inf),
+        (stats.levy(), math.inf),
+        (stats.poisson(2), 2.0),
+        (SAMPLE, 1.0),
+        (Mixture([0.5, 0.5], [SAMPLE, stats.uniform(-4, 1)]), (1 + 3.5) / 2),
+        (Mixture([1.0, 0.0], [SAMPLE, stats.cauchy()]), 1.0),
+        (Mixture([0.9, 0.1], [SAMPLE, stats.cauchy()]), math.inf),
+    ],
+)
+def test_first_moments(law, expected):
+    assert laws.first_moment(law) == pytest.approx(expected, rel=1e-3)
