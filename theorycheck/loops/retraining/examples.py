@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 
 import sympy as sp
 from scipy import stats
 
 from theorycheck.loops.retraining import families, laws
+from theorycheck.loops.retraining.family import Family
 from theorycheck.loops.retraining.laws import Mixture
 from theorycheck.loops.retraining.maps import Retraining
 from theorycheck.loops.retraining.orbits import Measured
 from theorycheck.loops.retraining.stability import constants
 
-MODELS = {
+MODELS: dict[str, Callable[[], Family]] = {
     "logistic-location": lambda: families.logistic(1),
     "logistic": families.logistic,
     "student": lambda: families.student(5),

@@ -1,7 +1,11 @@
-"""The families that ship: Gaussian, logistic and Student location–scale, a mixture with known weight."""
+"""The families that ship: Gaussian, logistic and Student location–scale, a mixture with known weight.
+
+Each is made once: its derivatives are worked out symbolically, which takes longer than many solves.
+"""
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
 from numbers import Real
@@ -67,11 +71,13 @@ def _normal(z: sp.Expr) -> sp.Expr:
     return -(z**2) / 2 - sp.log(2 * sp.pi) / 2
 
 
+@functools.lru_cache(maxsize=None, typed=True)
 def gaussian(scale: Any = None) -> Family:
     """N(m, s²), both unknown, or the mean alone with a given `scale`."""
     return _location_scale("gaussian", _normal, lambda rng, size: rng.standard_normal(size), scale)
 
 
+@functools.lru_cache(maxsize=None, typed=True)
 def logistic(scale: Any = None) -> Family:
     """Logistic with location m and scale s, or the location alone with a given `scale`."""
     return _location_scale(
@@ -79,6 +85,7 @@ def logistic(scale: Any = None) -> Family:
     )
 
 
+@functools.lru_cache(maxsize=None, typed=True)
 def student(degrees: int, scale: Any = None) -> Family:
     """Student with `degrees` > 0 degrees of freedom (1: Cauchy); its likelihood is not concave."""
     nu = _number("degrees", degrees)
@@ -91,6 +98,7 @@ def student(degrees: int, scale: Any = None) -> Family:
     )
 
 
+@functools.lru_cache(maxsize=None, typed=True)
 def mixture(weight: Any) -> Family:
     """w·N(m₁, 1) + (1−w)·N(m₂, 1) with known weight w in (0, 1) and unknown means."""
     w = _number("weight", weight, 1)
