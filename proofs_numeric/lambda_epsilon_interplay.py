@@ -7,6 +7,7 @@ below the paper's ρ where the paper's condition λ(1 + Lε/α) < ½ holds. That
 """
 
 import functools
+from fractions import Fraction
 
 import numpy as np
 import sympy as sp
@@ -35,7 +36,11 @@ theorem = Theorem(
         r"\frac{\lambda(1+\kappa)}{1-\lambda(1+\kappa)},\quad \kappa = \frac{L\varepsilon}{\alpha}"
     ),
     assumptions=[
-        Assumption("share", "a share c of the data comes from elsewhere", {"share": Rationals(0, 1)}),
+        Assumption(
+            "share",
+            "a share c ≤ 9/20 of the data comes from elsewhere",
+            {"share": Rationals(0, Fraction(9, 20))},
+        ),
     ],
 )
 

@@ -22,9 +22,11 @@ from theorycheck import (
     above,
     equals,
 )
+from theorycheck.formula import numeric
 from theorycheck.loops.linear import matrix, symmetric_functions
 from theorycheck.loops.retraining import examples, laws
 from theorycheck.loops.retraining.exponential import FAMILIES, Gaussian, fitted, gaussian_step
+from theorycheck.loops.retraining.family import X as FIRST
 
 theorem = Theorem(
     key="optimal-model-is-fixed-point",
@@ -54,6 +56,51 @@ EVERY_FAMILY = [dict(family=name) for name in FAMILIES]
 # --- the proof ----------------------------------------------------------------------------------------------
 
 
+ORACLES = {
+    "gaussian": (stats.norm, lambda eta: (eta[0] / (2 * eta[1]), (2 * eta[1]) ** -0.5), (-0.7, 0.2, 3.1)),
+    "poisson": (stats.poisson, lambda eta: (np.exp(eta[0]),), (0, 1, 5)),
+    "bernoulli": (stats.bernoulli, lambda eta: (1 / (1 + np.exp(-eta[0])),), (0, 1)),
+    "gamma": (stats.gamma, lambda eta: (eta[0], 0, 1 / eta[1]), (0.1, 1.3, 6.0)),
+}
+NATURAL = np.array([[0.4, 1.3], [1.7, 0.35]])
+
+
+def averages(name, law):
+    """SciPy's means of the statistics under a frozen law."""
+    if name == "gaussian":
+        return [law.mean(), -(law.var() + law.mean() ** 2)]
+    return [law.expect(np.log, epsabs=1e-12), -law.mean()] if name == "gamma" else [law.mean()]
+
+
+def by_scipy(name, power=1.0):
+    """SciPy's log-densities at a few points, and its means of the statistics, of the named law."""
+    law, parameters, points = ORACLES[name]
+    found: list[float] = []
+    for eta in NATURAL:
+        frozen = law(*parameters(power * eta))
+        found += [(getattr(frozen, "logpmf", None) or frozen.logpdf)(x) for x in points]
+        found += averages(name, frozen)
+    return np.array(found)
+
+
+@theorem.computed(
+    at=EVERY_FAMILY,
+    scope="two natural parameters, two or three points each",
+    margin=1e-6,
+    rivals={"natural parameters doubled": dict(power=2.0)},
+)
+def families_are_the_named_laws(family, power=1.0):
+    """log p_η and ∇A(η) are SciPy's log-density and means of T for the law that it is named after."""
+    found = FAMILIES[family]
+    density = numeric(found.log_density, FIRST, *found.natural)
+    average = numeric(list(found.mean), *found.natural)
+    ours: list[float] = []
+    for eta in NATURAL[:, : len(found.natural)]:
+        ours += [density(x, *eta) for x in ORACLES[family][2]]
+        ours += average(*eta)
+    return equals(Enclosed(np.array(ours, float), 1e-8), by_scipy(family, power), scale=1)
+
+
 @theorem.symbolic(
     at=EVERY_FAMILY,
     scope="all natural parameters",
@@ -77,20 +124,18 @@ def score_has_mean_zero(family, mean=lambda found, i: found.mean[i]):
     },
 )
 def exponential_families_average(family, average=lambda d, m, w: (d + w * m) / (1 + w)):
-    """E_data log p_η' + λ E_θ log p_η' has the gradient (1+λ)·((m_data + λm)/(1+λ) − ∇A(η')) in η'.
+    """log p_η'(x) + λ log p_η'(y) has the gradient (1+λ)·((T(x) + λT(y))/(1+λ) − ∇A(η')) in η'.
 
-    So ∇A(η') = (m_data + λm)/(1+λ): G averages mean parameters. The log-density enters as the family has it,
-    with the statistics replaced by their means under either law.
+    It is linear in the statistics: for x from the data and y from the model, in expectation,
+    ∇A(η') = (m_data + λm)/(1+λ). So G averages mean parameters.
     """
     found = FAMILIES[family]
-    objective, means = 0, []
-    for weight, label in ((1, "d"), (LAMBDA, "m")):
-        symbols = sp.symbols(f"{label}1:{len(found.natural) + 1}", real=True)
-        means.append(symbols)
-        inner = sum(eta * value for eta, value in zip(found.natural, symbols, strict=True))
-        objective += weight * (inner - found.log_partition)
+    y = sp.Symbol("y", positive=True)
+    x = sp.Symbol("x_0", positive=True)
+    at = lambda expression, point: expression.subs(FIRST, point)  # noqa: E731
+    objective = at(found.log_density, x) + LAMBDA * at(found.log_density, y)
     for i, eta in enumerate(found.natural):
-        target = average(means[0][i], means[1][i], LAMBDA)
+        target = average(at(found.statistics[i], x), at(found.statistics[i], y), LAMBDA)
         yield equals(sp.diff(objective, eta), (1 + LAMBDA) * (target - found.mean[i]))
 
 

@@ -1,7 +1,8 @@
 """Retraining is repeated risk minimisation, and contracts at ε_Dβ/γ: the performative rate and the true one.
 
-Theorem 3.5 of Perdomo et al.: if the loss is γ-strongly convex, ∇_θ loss is β-Lipschitz in x, and the law
-of the data D(θ) is ε_D-Lipschitz in W₁, then G(θ) = argmin E_{D(θ)} loss has |G(θ)−G(θ')| ≤ (ε_Dβ/γ)|θ−θ'|.
+The contraction theorem of Perdomo et al.: if the loss is γ-strongly convex, ∇_θ loss is β-Lipschitz in x,
+and the law of the data D(θ) is ε_D-Lipschitz in W₁, then G(θ) = argmin E_{D(θ)} loss has
+|G(θ) − G(θ')| ≤ (ε_Dβ/γ)·|θ − θ'|.
 Retraining has loss −log p_θ and D(θ) = (p_data + λp_θ)/(1+λ) (Bertrand et al.): ε_D = λ/(1+λ) for location
 families. The proof needs strong convexity only of the expected loss near θ*; a logistic or Student loss has
 none for every x. The rate is that of the Gaussian mean; for other locations it is β/F ≥ 1 times too large,
@@ -345,7 +346,7 @@ LOG_DENSITIES = {
 def losses_are_not_convex_at_every_point(logistic=0, student=-3 * (NU + 1) / (25 * NU)):
     """−∂²_θ log p tends to 0 far out for the logistic, and is negative for Student (here at x − θ = 2√ν).
 
-    So Theorem 3.5 applies to retraining only with γ of the expected loss, which is all that its proof uses.
+    So the theorem applies to retraining only with γ of the expected loss, which is all that its proof uses.
     """
     curvature = {name: -sp.diff(density, X, 2) for name, density in LOG_DENSITIES.items()}
     return [

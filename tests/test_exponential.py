@@ -194,3 +194,14 @@ BAD = [
 def test_bad_arguments(call, error, sentence):
     with pytest.raises(error, match=f"^{sentence}"):
         call()
+
+
+def test_gaussian_step_takes_arrays_of_weights():
+    data = Gaussian(np.array([1.0, -2.0]), np.array([[2.0, 0.3], [0.3, 1.0]]))
+    model = Gaussian(np.array([0.0, 5.0]), np.array([[1.0, 0.0], [0.0, 4.0]]))
+    weights = [[0.0, 0.5], [3.0, inf]]
+    together = gaussian_step(data, model, weights)
+    for index in np.ndindex(2, 2):
+        alone = gaussian_step(data, model, weights[index[0]][index[1]])
+        assert together.mean[index] == pytest.approx(alone.mean)
+        assert together.covariance[index] == pytest.approx(alone.covariance)

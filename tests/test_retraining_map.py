@@ -283,3 +283,13 @@ def test_weights_and_shares():
 
 def test_the_tolerance_is_kept():
     assert maps.TOLERANCE <= 1e-11
+
+
+def test_models_far_apart_are_solved_apart():
+    loop = Retraining(logistic(), stats.norm(0, 2))
+    apart = [[0.0, 1.0], [30.0, 0.1], [300.0, 1.0]]
+    together = loop.step(apart, 1.0)
+    for i, theta in enumerate(apart):
+        alone = loop.step(theta, 1.0)
+        assert together.theta[i] == pytest.approx(alone.theta, rel=1e-12)
+        assert together.error[i] == pytest.approx(alone.error, abs=1e-12)

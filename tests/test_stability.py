@@ -157,9 +157,10 @@ def test_a_perfect_model_has_no_distance():
 
 def test_everything_from_one_call():
     lambdas = [0, 0.1, 2, math.inf]
-    family, known, rows = stability.stability(logistic(1), GAMMA_LAW, lambdas, 0.05)
+    family, known, rows, others = stability.stability(logistic(1), GAMMA_LAW, lambdas, 0.05)
+    assert others.shape == (0, 1)
     assert family == "logistic"
-    kappa = known.lipschitz * known.epsilon / known.alpha
+    kappa = known.lipschitz * (known.epsilon + known.epsilon_error) / known.alpha
     loop = Retraining(logistic(1), GAMMA_LAW)
     for weight, row in zip(lambdas, rows, strict=True):
         pull = weight * (1 + kappa)
@@ -253,3 +254,31 @@ BAD = [
 def test_bad_arguments(call, error, sentence):
     with pytest.raises(error, match=f"^{sentence}"):
         call()
+
+
+# --- over a neighbourhood, in other units, with other maxima ------------------------------------------------
+
+
+@pytest.mark.parametrize("scale", [1.0, 3.5])
+@pytest.mark.parametrize("share", [0.02, 0.05, 0.1, 0.3, 0.6])
+def test_supremum_over_a_ball_of_a_scale_family(scale, share):
+    # ∂_x∇² log p of a location–scale family is s⁻³ times a function of z: the smallest scale decides.
+    theta, radius = np.array([2.0, scale]), share * scale
+    at_point = stability.supremum(logistic(), "slope", theta)
+    over_ball = stability.supremum(logistic(), "slope", theta, radius)
+    assert over_ball == pytest.approx(at_point / (1 - share) ** 3, rel=1e-6)
+
+
+@pytest.mark.parametrize(("centre", "size"), [(0.0, 1e-3), (1e6, 1.0), (-5e4, 6e4)])
+def test_rates_do_not_depend_on_units(centre, size):
+    unit = Retraining(logistic(), stats.gamma(3)).measured_rates([0.1, 2.0])
+    moved = Retraining(logistic(), stats.gamma(3, centre, size)).measured_rates([0.1, 2.0])
+    for ours, theirs in zip(moved, unit, strict=True):
+        assert abs(ours.rate - theirs.rate) <= ours.error + theirs.error
+        assert ours.error < 1e-3
+
+
+def test_other_maxima_are_told():
+    found = stability.stability(student(3, 1), [-4.0] * 6 + [5.0] * 4, 0.5)
+    assert found.constants.theta == pytest.approx([-3.777], abs=1e-3)
+    assert found.others == pytest.approx(np.array([[4.433]]), abs=1e-3)

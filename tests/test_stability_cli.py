@@ -125,7 +125,7 @@ def test_json_has_the_numbers_of_python_in_the_order_asked_for(call, write, tmp_
 
     from theorycheck.loops.retraining.laws import digits_column
 
-    known, rows = stability(families.logistic(), digits_column(), weights)[1:]
+    _, known, rows, others = stability(families.logistic(), digits_column(), weights)
     assert [row["synthetic_weight"] for row in files[0]["rows"]] == [2, 0.05, "inf", 0, 0.5]
     told = [{name: math.inf if x == "inf" else x for name, x in row.items()} for row in files[0]["rows"]]
     assert told == [row._asdict() for row in rows]
@@ -133,6 +133,7 @@ def test_json_has_the_numbers_of_python_in_the_order_asked_for(call, write, tmp_
     assert files[0]["constants"]["parameters"] == ["m", "s"]
     assert files[0]["constants"]["alpha"] == known.alpha
     assert files[0]["constants"]["epsilon"] == known.epsilon
+    assert files[0]["other_maxima"] == others.tolist() == []
     assert files[0]["data"] == "1797 observations"
 
 
@@ -216,7 +217,7 @@ def test_bad_usage(call, write, options):
         ("own.py", "import sys\nsys.exit(0)\n", ["own.py, line 2", "SystemExit"]),
         ("own.py", "data = [1, 2]\n", ["own.py", "`family`", "Family"]),
         ("own.py", FILE + "family = logistic\n", ["own.py", "`data`", "scipy.stats", "array"]),
-        ("own.py", FILE + "family = families.logistic\ndata = [1, 2]\n", ["`family`", "Family", "function"]),
+        ("own.py", FILE + "family = families.logistic\ndata = [1, 2]\n", ["`family`", "Family", "wrapper"]),
         ("own.py", "family = None\ndata = [1, 2]\n", ["`family`", "Family", "None"]),
     ],
 )
@@ -238,8 +239,8 @@ BAD = [
         ["stopped at θ =", "gradient", "mine"],
     ),
     ("changed(fit=lambda points: [0])", "stats.norm()", ["fit of mine", "2 numbers"]),
-    ("logistic", "[3]", ["logistic", "stopped at θ = [3.0, ", "gradient"]),
-    ("families.gaussian()", "[2, 2, 2]", ["gaussian", "stopped at θ = [2.0, ", "gradient"]),
+    ("logistic", "[3]", ["data", "all equal for logistic", "got 1 of 3"]),
+    ("families.gaussian()", "[2, 2, 2]", ["data", "all equal for gaussian", "got 3 of 2"]),
     ("families.gaussian()", "stats.t(2)", ["data", "tails", "gaussian"]),
     ("families.student(sp.Rational(1, 2))", "stats.norm()", ["student(1/2)", "first moment", "inf"]),
     (

@@ -43,6 +43,7 @@ class Record:
             "seconds": round(self.seconds, 4),
             "provenance": dict(self.provenance),
             "constants": known | _plain(constants),
+            "other_maxima": self.stability.others.tolist(),
             "rows": [_plain(row._asdict()) for row in self.stability.rows],
         }
 
@@ -91,6 +92,7 @@ def _described(data: Any) -> str:
     if isinstance(data, Mixture):
         return f"a mixture of {len(data.laws)} laws"
     if hasattr(data, "ppf"):
-        terms = [*map(repr, data.args), *(f"{name}={value!r}" for name, value in data.kwds.items())]
-        return f"{data.dist.name}({', '.join(terms)})"
+        arguments, named = getattr(data, "args", ()), getattr(data, "kwds", {})
+        terms = [*map(repr, arguments), *(f"{name}={value!r}" for name, value in named.items())]
+        return f"{getattr(getattr(data, 'dist', data), 'name', 'a distribution')}({', '.join(terms)})"
     return f"{len(data)} observations"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 from rich import box
 from rich.console import Group, RenderableType
@@ -17,6 +18,9 @@ HEADERS = (
 READING = (
     "How to read it: at infinite data the loop is stable at θ* for every finite λ (the spectral radius is",
     "below 1, and at most the sharp rate). The paper's ½ is where its proof ends, not a threshold.",
+)
+OTHER_MAXIMA = (
+    "θ* is not the only maximum of E_data log p: a loop that starts nearer to one of these goes there."
 )
 NO_LIPSCHITZ = "With L = ∞ (the Hessian's slope in x is unbounded) both bounds are idle; the radius is not."
 
@@ -37,23 +41,26 @@ def report(record: Record) -> RenderableType:
             f"{_number(row.measured_rate, '.6f')} ± {_number(row.measured_error, '.0e')}",
         )
     title = Text(f"{record.stability.family}, retrained on {record.data}", style="bold")
+    branches = [OTHER_MAXIMA, *(_place(record, theta) for theta in record.stability.others)]
+    elsewhere = branches if len(branches) > 1 else []
     idle = [NO_LIPSCHITZ] if math.isinf(record.stability.constants.lipschitz) else []
-    return Group(title, table, *map(Text, [*constants(record), "", *READING, *idle]))
+    return Group(title, table, *map(Text, [*constants(record), "", *READING, *idle, *elsewhere]))
 
 
 def constants(record: Record) -> list[str]:
     """θ*, α, L with its neighbourhood, and ε with its error: one line each."""
     known = record.stability.constants
-    theta = ", ".join(
-        f"{name} = {value:.6g}" for name, value in zip(record.parameters, known.theta, strict=True)
-    )
     where = "at θ*" if known.radius == 0 else f"over ‖θ − θ*‖ ≤ {known.radius:g}"
     return [
-        f"θ*: {theta}",
+        f"θ*: {_place(record, known.theta)}",
         f"α = {known.alpha:.6g}, the strong concavity of E_data log p at θ*",
         f"L = {_number(known.lipschitz, '.6g')}, the Lipschitz constant of x ↦ ∇²_θ log p_θ(x) {where}",
         f"ε = {known.epsilon:.6g} ± {known.epsilon_error:.0e}, W₁ between p_θ* and the data",
     ]
+
+
+def _place(record: Record, theta: Any) -> str:
+    return ", ".join(f"{name} = {value:.6g}" for name, value in zip(record.parameters, theta, strict=True))
 
 
 def _number(value: float | None, form: str) -> str:

@@ -111,10 +111,11 @@ def fitted(observations: Any) -> Gaussian:
     return Gaussian(points.mean(axis=0), covariance)
 
 
-def gaussian_step(data: Gaussian, model: Gaussian, synthetic_weight: float) -> Gaussian:
-    """G of the Gaussian family with unknown mean and covariance, exactly."""
+def gaussian_step(data: Gaussian, model: Gaussian, synthetic_weight: Any) -> Gaussian:
+    """G of the Gaussian family, mean and covariance unknown, exactly: (…, d) and (…, d, d) for λ (…)."""
     checks.covariance("covariance", model.covariance)
     d = len(data.mean)
     moments = mean_step(data.moments(), model.moments(), synthetic_weight)
-    mean = moments[:d]
-    return Gaussian(mean, moments[d:].reshape(d, d) - np.outer(mean, mean))
+    mean = moments[..., :d]
+    second = moments[..., d:].reshape(*mean.shape, d)
+    return Gaussian(mean, second - mean[..., :, None] * mean[..., None, :])

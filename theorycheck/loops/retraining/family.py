@@ -23,6 +23,7 @@ X = sp.Symbol("x", real=True)
 LINE, HALF_LINE = (-math.inf, math.inf), (0.0, math.inf)
 _REACH = 46.0  # of the nodes' w in c + s·sinh w
 _NEGLIGIBLE = 1e-40  # weight of a node, relative to the largest
+NAMES = {"derivatives": "derivative", "slope": "third derivative", "tilt": "second derivative"}
 _TAIL = 1e-13  # mass beyond which a distribution function is not followed
 
 
@@ -98,8 +99,8 @@ class Family:
         if name != "log_density" and not np.isfinite(values).all():
             bad = np.argwhere(~np.isfinite(values))[0][1:]
             raise ValueError(
-                f"log_density of {self.name} must be smooth, got a {name} of {values[(0, *bad)]} at "
-                f"x = {np.broadcast_to(x, shape)[tuple(bad)]:.6g}, θ = {np.asarray(theta).tolist()}"
+                f"log_density of {self.name} must be smooth, got no finite {NAMES.get(name, name)} "
+                f"at x = {np.broadcast_to(x, shape)[tuple(bad)]:.6g}, θ = {np.asarray(theta).tolist()}"
             )
         return values
 
@@ -176,7 +177,8 @@ class Family:
         mass = float(self.points(theta, frame, 1).weight.sum())
         if abs(mass - 1) > 1e-6:
             raise ValueError(
-                f"log_density of {self.name} must integrate to 1, got {mass:.6g} at θ = {theta.tolist()}"
+                f"log_density of {self.name} must integrate to 1 over {self.support}, got {mass:.6g} "
+                f"at θ = {theta.tolist()}"
             )
         self._conserves(theta, frame)
         drawn = np.sort(self.sample(np.random.default_rng(1), theta, 200_000))

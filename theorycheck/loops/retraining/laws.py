@@ -18,6 +18,7 @@ from theorycheck import checks
 _EDGES = np.array([0.0, 1, 2, 4, 8, 16, 32, 64, 92])
 _ORDERS = (12, 24, 48, 96, 192)  # nodes a panel, by level of refinement
 LEVELS = len(_ORDERS)
+MOST_ATOMS = 1_000_000
 _ENDED = 1e-12  # how near to 0 and 1 a distribution function is at its ends
 
 
@@ -63,8 +64,18 @@ def points(law: Any, level: int = 0) -> Points:
         return Points(law, np.full(law.size, 1 / law.size))
     if hasattr(law, "pmf"):
         # Closer to 1, quantiles of some discrete laws round to infinity.
-        x = np.arange(law.ppf(1e-15), law.isf(1e-15) + 1)
-        return Points(x, law.pmf(x))
+        low, high = law.ppf(1e-15), law.isf(1e-15)
+        if not high - low < MOST_ATOMS:
+            raise ValueError(
+                f"data must have at most {MOST_ATOMS} atoms that count, got some from {low} to {high}"
+            )
+        x = np.arange(low, high + 1)
+        mass = law.pmf(x)
+        if abs(mass.sum() - 1) > 1e-9:
+            raise ValueError(
+                f"data must be a law on the integers where it is discrete, got mass {mass.sum():.6g}"
+            )
+        return Points(x, mass)
     w, weight = _logits(_ORDERS[level])
     # Both tails from the side on which u does not round to 1.
     lower = law.ppf(special.expit(-w))

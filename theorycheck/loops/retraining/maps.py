@@ -23,8 +23,15 @@ from theorycheck.loops.retraining.orbits import Measured, measured_rates
 TOLERANCE = 1e-11  # of a quadrature, in units of the solution
 
 
+UPHILL = "the maximum uphill of the current θ"
+
+
 class Solution(NamedTuple):
-    """Maximisers `theta`, shape (…, p); `error` bounds, shape (…); and `branch`, the maximum followed."""
+    """Maximisers `theta`, shape (…, p); `error` bounds, shape (…); and `branch`, the maximum followed.
+
+    G always follows the maximum that is uphill of the current model; `Retraining.maxima` lists the places
+    where its branches may end.
+    """
 
     theta: np.ndarray
     error: np.ndarray
@@ -49,6 +56,11 @@ class Retraining:
         lowest = self._rules[0].x.min()
         if lowest < self.family.support[0]:
             raise ValueError(f"data must lie within {self.family.support}, got {lowest:.6g}")
+        if isinstance(self.data, np.ndarray) and np.ptp(self.data) == 0 and self.family.positive.any():
+            raise ValueError(
+                f"data must not be all equal for {self.family.name}, which has a scale, got {self.data.size} "
+                f"of {self.data[0]:.6g}"
+            )
 
     def __hash__(self) -> int:
         return id(self)
@@ -116,9 +128,13 @@ class Retraining:
             )
 
     @property
-    def scale(self) -> float:
-        """The scale of the best model, as its sampler shows it."""
-        return self._frame(self.best)[1]
+    def units(self) -> np.ndarray:
+        """What each parameter is measured in, shape (p,): the standard error of one observation.
+
+        From −(A + B)/2, as A alone may be flat.
+        """
+        real, own = self.hessians
+        return (-np.diag(real + own) / 2) ** -0.5
 
     def _frame(self, theta: np.ndarray) -> tuple[float, float]:
         return self.family.frame(theta.reshape(-1, theta.shape[-1])[0])
@@ -149,6 +165,15 @@ class Retraining:
         """
         theta, weight = self._paired(theta, synthetic_weight)
         frame = self._frame(theta)
+        rows = theta.reshape(-1, theta.shape[-1])
+        if np.abs(rows - rows[0]).max() > frame[1]:
+            # Models far apart do not share the nodes of a quadrature.
+            each = [self.step(row, w) for row, w in zip(rows, weight.ravel(), strict=True)]
+            return Solution(
+                np.reshape([one.theta for one in each], theta.shape),
+                np.reshape([one.error for one in each], weight.shape),
+                UPHILL,
+            )
         found = theta
         for level in range(laws.LEVELS - 1):
             found = ascend(self.family, self.objective(theta, weight, frame, level), found, frame[1])
@@ -159,8 +184,13 @@ class Retraining:
             error = np.linalg.norm(correction, axis=-1)
             if (error <= TOLERANCE * (1 + np.linalg.norm(found, axis=-1))).all():
                 break
-        rounding = 1e-15 * (1 + np.linalg.norm(found, axis=-1))
-        return Solution(found, error + rounding, "the maximum uphill of the current θ")
+        size = 1 + np.linalg.norm(found, axis=-1)
+        if (error > 1e-6 * size).any():
+            raise ValueError(
+                f"the quadrature for {self.family.name} must converge, got an error of {error.max():.3g} at "
+                f"θ = {rows[int(np.argmax(error))].tolist()}"
+            )
+        return Solution(found, error + 1e-15 * size, UPHILL)
 
     def _paired(self, theta: Any, synthetic_weight: Any) -> tuple[np.ndarray, np.ndarray]:
         weight = weights(synthetic_weight)
@@ -197,13 +227,13 @@ class Retraining:
     def measured_jacobian(self, synthetic_weight: Any, width: float = 1e-3) -> tuple[np.ndarray, np.ndarray]:
         """∂G(θ*) by central differences of the solved map, extrapolated once, and error bounds.
 
-        Shapes (…, p, p) both; `width` is the step in units of 1 + |θ*|.
+        Shapes (…, p, p) both; `width` is the step in units of `units`.
         """
         weight = weights(synthetic_weight)
         estimates, noise = [], np.zeros(())
         for h in (width, width / 2):
             columns = []
-            for shift in np.diag(h * (1 + np.abs(self.best))):
+            for shift in np.diag(h * self.units):
                 ahead, behind = (self.step(self.best + sign * shift, weight) for sign in (1, -1))
                 columns.append((ahead.theta - behind.theta) / (2 * shift.sum()))
                 noise = np.maximum(noise, (ahead.error + behind.error) / shift.sum())

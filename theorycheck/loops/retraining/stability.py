@@ -44,11 +44,16 @@ class Row(NamedTuple):
 
 
 class Stability(NamedTuple):
-    """What is known of a family retrained on a data law: its constants, and a row for each λ."""
+    """What is known of a family retrained on a data law: its constants, and a row for each λ.
+
+    `others`, shape (k, p), are further maxima of E_data log p that were found: a loop that starts nearer to
+    one of them follows that branch of G, and what is said of θ* does not hold there.
+    """
 
     family: str
     constants: Constants
     rows: tuple[Row, ...]
+    others: np.ndarray
 
 
 def constants(loop: Retraining, radius: float = 0.0) -> Constants:
@@ -64,9 +69,9 @@ def constants(loop: Retraining, radius: float = 0.0) -> Constants:
     if not math.isfinite(laws.first_moment(loop.data)):
         raise ValueError("data must have a finite first moment, got ε = W₁(p_θ*, p_data) = inf")
     family, theta = loop.family, loop.best
-    real, _ = loop.hessians
+    real, own = loop.hessians
     curvature = np.linalg.eigvalsh(real)
-    if curvature[-1] >= -1e-9 * max(1.0, float(np.abs(curvature).max())):
+    if curvature[-1] >= -1e-9 * max(np.abs(curvature).max(), np.abs(own).max()):
         raise ValueError(
             f"the Hessian of E_data log p at θ* = {theta.tolist()} must be negative definite, got an "
             f"eigenvalue of {curvature[-1]:.6g} for {family.name}"
@@ -86,8 +91,11 @@ def constants(loop: Retraining, radius: float = 0.0) -> Constants:
 def supremum(family: Family, name: str, theta: np.ndarray, radius: float = 0.0) -> float:
     """sup ‖·‖₂ over all x and ‖θ' − θ‖ ≤ `radius` of ∂_x∇²_θ log p ("slope") or ∂_x∇_θ log p ("tilt").
 
-    A dense grid, polished; for a radius also a global search. Infinite where the norm keeps growing with |x|.
+    The largest value on a grid of x and of θ' (centre, half radius, sphere), polished. Infinite where the
+    norm keeps growing with |x|.
     """
+    if radius and (theta[family.positive] <= radius).any():
+        raise ValueError(f"radius must keep scales positive around θ* = {theta.tolist()}, got {radius}")
     frame = family.frame(theta)
     p = len(theta)
 
@@ -100,34 +108,46 @@ def supremum(family: Family, name: str, theta: np.ndarray, radius: float = 0.0) 
         np.arcsinh(np.exp(size) if family.support == LINE else size / frame[1]) for size in (_FAR, _NEAR)
     )
     grid = np.linspace(-far, far, 6001)
-    sizes = norm(grid, theta)
-    if sizes.max() > 1.5 * sizes[np.abs(grid) <= near].max():
+    centres = theta + radius * _ball(p) if radius else theta[None]
+    sizes = np.stack([norm(grid, at) for at in centres])
+    if sizes.max() > 1.5 * sizes[:, np.abs(grid) <= near].max():
         return math.inf
-    peak = grid[sizes.argmax()]
-    step = grid[1] - grid[0]
-    polished = optimize.minimize_scalar(
-        lambda w: -norm(np.array([w]), theta)[0],
-        bounds=(peak - step, peak + step),
-        method="bounded",
-        options={"xatol": 1e-10},
-    )
-    best = max(float(sizes.max()), -float(polished.fun))
+    row, column = np.unravel_index(sizes.argmax(), sizes.shape)
+
+    def missing(point: np.ndarray) -> float:
+        shift = point[1:] / max(1.0, float(np.linalg.norm(point[1:])))
+        return -norm(point[:1], theta + radius * shift)[0]
+
+    # A simplex of the grid's own spacing around its best point.
+    start = np.append(grid[column], (centres[row] - theta) / (radius or 1.0))
+    spread = np.append(grid[1] - grid[0], np.full(p, 0.1 if radius else 0.0))
+    simplex = start + np.vstack([np.zeros(p + 1), np.diag(spread)])[: (p if radius else 0) + 2]
     if radius == 0:
-        return best
+        polished = optimize.minimize_scalar(
+            lambda w: missing(np.append(w, start[1:])),
+            bounds=(start[0] - spread[0], start[0] + spread[0]),
+            method="bounded",
+            options={"xatol": 1e-10},
+        )
+    else:
+        polished = optimize.minimize(
+            missing, start, method="Nelder-Mead", options={**_FINE, "initial_simplex": simplex}
+        )
+    return max(float(sizes.max()), -float(polished.fun))
 
-    if (theta[family.positive] <= radius).any():
-        raise ValueError(f"radius must keep scales positive around θ* = {theta.tolist()}, got {radius}")
 
-    def shifted(point: np.ndarray) -> float:
-        # The ball is the image of the cube [−1, 1]^p, shrunk along its rays.
-        ray = point[1:] / max(1.0, float(np.linalg.norm(point[1:])))
-        at = theta + radius * ray
-        return -norm(point[:1], at)[0]
-
-    bounds = [(-near, near)] + [(-1.0, 1.0)] * p
-    found = optimize.direct(shifted, bounds, maxfun=4000, maxiter=10_000, locally_biased=False)
-    polished = optimize.minimize(shifted, found.x, method="Nelder-Mead", bounds=bounds, options=_FINE)
-    return max(best, -float(polished.fun))
+def _ball(p: int) -> np.ndarray:
+    """Points of the unit ball in ℝ^p: its centre, and two spheres."""
+    if p == 1:
+        directions = np.array([[1.0], [-1.0]])
+    elif p == 2:
+        angles = np.linspace(0, 2 * np.pi, 32, endpoint=False)
+        directions = np.stack([np.cos(angles), np.sin(angles)], axis=1)
+    else:
+        drawn = np.random.default_rng(0).standard_normal((64, p))
+        axes = np.vstack([np.eye(p), -np.eye(p)])
+        directions = np.vstack([axes, drawn / np.linalg.norm(drawn, axis=1, keepdims=True)])
+    return np.vstack([np.zeros((1, p)), directions / 2, directions])
 
 
 def stability(
@@ -135,6 +155,8 @@ def stability(
 ) -> Stability:
     """α, L, ε, the paper's condition and rate, the sharp rate and the measured rate, for each λ.
 
+    For continuous families on the line; in several dimensions and for discrete laws, `exponential` has the
+    exact map, whose rate is λ/(1+λ).
     `data` is a frozen scipy.stats distribution, a `Mixture` of laws or an array of observations; `radius` is
     that of the neighbourhood over which L is taken. Raises ValueError or TypeError, with one sentence, for
     data or weights that are none, a family whose sampler and density disagree, and where a constant does not
@@ -149,12 +171,12 @@ def stability(
     known = constants(loop, radius)
     measured = loop.measured_rates(lambdas)
     rows = (_row(loop, known, *found) for found in zip(map(float, lambdas), measured, strict=True))
-    return Stability(family.name, known, tuple(rows))
+    return Stability(family.name, known, tuple(rows), loop.maxima[1:])
 
 
 def _row(loop: Retraining, known: Constants, weight: float, measured: Measured) -> Row:
     # At λ = 0 every bound is 0, at λ = ∞ or L = ∞ the sharp one is 1.
-    local = (known.alpha, known.lipschitz if weight else 0.0, known.epsilon)
+    local = (known.alpha, known.lipschitz if weight else 0.0, known.epsilon + known.epsilon_error)
     condition = rates.condition(weight, *local)
     radius = float(np.abs(np.linalg.eigvals(loop.jacobian(weight))).max())
     return Row(
