@@ -180,7 +180,7 @@ def sharp_rate_is_below_the_papers(swapped=False):
 
 def measured(model, data):
     """The measured rates at every λ with their errors."""
-    found = np.array([rate[:2] for rate in examples.measured(model, data).values()])
+    found = np.array([rate[:2] for rate in examples.measured(model, data)])
     return Enclosed(*found.T)
 
 

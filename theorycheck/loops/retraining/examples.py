@@ -50,6 +50,6 @@ def local(model: str, data: str) -> tuple[float, float, float]:
 
 
 @functools.cache
-def measured(model: str, data: str) -> dict[float, Measured]:
-    """The measured rate of the named pair at each λ of `WEIGHTS`; many claims ask for the same."""
-    return dict(zip(WEIGHTS, loop(model, data).measured_rates(WEIGHTS), strict=True))
+def measured(model: str, data: str, weights: tuple[float, ...] = WEIGHTS) -> list[Measured]:
+    """The measured rates of the named pair at the given λ; several claims ask for the same."""
+    return loop(model, data).measured_rates(weights)
