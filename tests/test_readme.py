@@ -88,21 +88,30 @@ def test_own_family_is_a_short_file():
     assert "kernels" not in FAMILY
 
 
-def test_own_family_prints_the_shown_table(tmp_path):
-    name, *arguments = COMMAND.split()
-    assert (name, arguments[1]) == ("theorycheck", "my_logistic.py")
-    (tmp_path / "my_logistic.py").write_text(FAMILY, encoding="utf-8")
+def run(command, folder):
+    name, *arguments = command.split()
+    assert name == "theorycheck"
     code = "from theorycheck.cli import main; main()"
-    done = subprocess.run(
+    return subprocess.run(
         [sys.executable, "-W", "error", "-c", code, *arguments],
-        capture_output=True, text=True, encoding="utf-8", check=False, cwd=tmp_path,
+        capture_output=True, text=True, encoding="utf-8", check=False, cwd=folder,
     )  # fmt: skip
-    assert (done.returncode, done.stderr) == (0, "")
-    assert ROUNDED.sub("#", done.stdout).split() == ROUNDED.sub("#", SHOWN).split()
-    shown, printed = ROUNDED.findall(SHOWN), ROUNDED.findall(done.stdout)
-    assert len(shown) > 20
-    for before, after in zip(shown, printed, strict=True):
+
+
+def assert_same(printed, shown):
+    """The same words, and the same numbers but for one unit in the last digit."""
+    assert ROUNDED.sub("#", printed).split() == ROUNDED.sub("#", shown).split()
+    assert len(ROUNDED.findall(shown)) > 20
+    for before, after in zip(ROUNDED.findall(shown), ROUNDED.findall(printed), strict=True):
         assert abs(float(before) - float(after)) <= 1.01 * last_digit(before), (before, after)
+
+
+def test_own_family_prints_the_shown_table(tmp_path):
+    assert COMMAND.split()[2] == "my_logistic.py"
+    (tmp_path / "my_logistic.py").write_text(FAMILY, encoding="utf-8")
+    done = run(COMMAND, tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert_same(done.stdout, SHOWN)
 
 
 def test_own_family_from_a_notebook_gives_the_shown_rates():
@@ -116,3 +125,25 @@ def test_own_family_from_a_notebook_gives_the_shown_rates():
         assert weight == float(row[0])
         assert abs(sharp - float(row[4])) < 1e-6
         assert abs(measured - float(row[6])) < 1e-6 + float(row[8])
+
+
+# --- a law and a reward of one's own ------------------------------------------------------------------------
+
+LAW = TEXT.split("## Your own law and reward")[1].split("\n## ")[0]
+(POPULATION,) = re.findall(r"```py\n(.*?)```", LAW, re.DOTALL)
+CURATE, CURATED = re.findall(r"```\n(.*?)```", re.sub(r"```py\n.*?```", "", LAW, flags=re.DOTALL), re.DOTALL)
+
+
+def test_own_law_prints_the_shown_table(tmp_path):
+    done = run(CURATE, tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert [line.split()[0] for line in done.stderr.splitlines()] == ["curating"] * 2
+    assert_same(done.stdout, CURATED)
+
+
+def test_own_population_is_curated(tmp_path):
+    (tmp_path / "mine.py").write_text(POPULATION, encoding="utf-8")
+    done = run("theorycheck curate --law mine.py --choices 4 --synthetic-weight inf", tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "mine.py: 1797 atoms" in done.stdout
+    assert "0: 100.00%" in done.stdout

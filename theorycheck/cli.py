@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import json
+import operator
 import os
 import signal
 import socket
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -107,7 +108,9 @@ def verify(targets: tuple[str, ...], json_path: str | None, **options: Any) -> N
 @click.option("--json", "json_path", metavar="FILE|-", help="Write the result as JSON to FILE, or to stdout.")
 def stability(file: str, listed: str, radius: float, json_path: str | None) -> None:
     """Tell how stable retraining is for a family of your own: FILE.py defines `family` and `data`."""
-    weights = _weights(listed)
+    from theorycheck import checks
+
+    weights = _listed("--synthetic-weight", listed, checks.synthetic_weight, WEIGHTS)
     from theorycheck.own_family import examine
     from theorycheck.render_stability import report
 
@@ -118,15 +121,56 @@ def stability(file: str, listed: str, radius: float, json_path: str | None) -> N
         _show(report(record))
 
 
-def _weights(listed: str) -> list[float]:
+@cli.command()
+@click.option(
+    "--law", required=True, metavar="FILE|NAME", help="digits, eight-gaussians, two-moons or a file."
+)
+@click.option("--reward", metavar="NAME", help="A reward of the law, or the column of the file (default r).")
+@click.option("--choices", "proposals", metavar="K,K,…", default="2,4,16,inf", show_default=True)
+@click.option("--synthetic-weight", "listed", metavar="λ,λ,…", default="0.5,inf", show_default=True)
+@click.option("--steps", type=int, default=50, show_default=True, help="Generations.")
+@click.option("--csv", "csv_path", metavar="FILE|-", help="Write every generation as CSV.")
+@click.option("--json", "json_path", metavar="FILE|-", help="Write the result as JSON to FILE, or to stdout.")
+def curate(
+    law: str,
+    reward: str | None,
+    proposals: str,
+    listed: str,
+    steps: int,
+    csv_path: str | None,
+    json_path: str | None,
+) -> None:
+    """Tell what curation makes of a law: users keep one of K samples, λ weighs them against real data.
+
+    FILE is a .csv or .npz with columns p and r (and label), a .npy of shape (m, 2), read without pickle, or a
+    .py that defines `population`.
+    """
     from theorycheck import checks
 
+    choices = _listed("--choices", proposals, checks.choices, "integers of at least 1 or inf")
+    weights = _listed("--synthetic-weight", listed, checks.synthetic_weight, WEIGHTS)
+    checks.integer("--steps", steps, 0)
+    if csv_path is not None and csv_path == json_path:
+        raise ValueError(f"--csv and --json must not be the same, got {csv_path} for both")
+    with _writing(csv_path, "csv") as write_csv, _writing(json_path) as write_json:
+        from theorycheck import own_curation, render_curation
+
+        with render_curation.progress(len(choices) * len(weights), steps) as tell:
+            record = own_curation.curate(law, reward, choices, weights, steps, tell)
+        write_csv(record)
+        write_json(record)
+    if "-" not in (csv_path, json_path):
+        _show(render_curation.report(record))
+
+
+WEIGHTS = "numbers in [0, inf]"
+
+
+def _listed(option: str, listed: str, check: Callable[[float], float], allowed: str) -> list[float]:
     try:
-        return [checks.synthetic_weight(float(part)) for part in listed.split(",")]
+        return [check(float(part)) for part in listed.split(",")]
     except ValueError:
-        raise ValueError(
-            f"--synthetic-weight must be numbers in [0, inf], separated by commas, got {listed!r}"
-        ) from None
+        raise ValueError(f"{option} must be {allowed}, separated by commas, got {listed!r}") from None
 
 
 def _show(page: Any) -> None:
@@ -173,29 +217,33 @@ def _read_run(path: str) -> dict[str, Any]:
 
 
 @contextlib.contextmanager
-def _writing(path: str | None) -> Iterator[Any]:
-    """A function that writes a result to `path`, whole or not at all; refuses an unwritable path at once."""
+def _writing(path: str | None, form: str = "json") -> Iterator[Any]:
+    """A function that writes a result to `path`, whole or not at all; refuses an unwritable path at once.
+
+    `form` names the option and the method of the result, `to_<form>`, that gives the text.
+    """
+    text = operator.methodcaller(f"to_{form}")
     if path is None:
         yield lambda run: None
         return
     if path == "-":
-        yield lambda run: click.echo(run.to_json(), nl=False)
+        yield lambda run: click.echo(text(run), nl=False)
         return
     target = Path(path).resolve()
     if target.is_dir():
-        raise ValueError(f"cannot write --json {path}: it is a directory")
+        raise ValueError(f"cannot write --{form} {path}: it is a directory")
     if target.exists() and not target.is_file():
         # A pipe or a device is written to, not replaced.
-        yield lambda run: target.write_text(run.to_json(), encoding="utf-8")
+        yield lambda run: target.write_text(text(run), encoding="utf-8")
         return
     try:
         handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
     except OSError as error:
-        raise ValueError(f"cannot write --json {path}: {error.strerror}") from error
+        raise ValueError(f"cannot write --{form} {path}: {error.strerror}") from error
     _UNFINISHED.add(Path(name))
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:
-            yield lambda run: file.write(run.to_json())
+            yield lambda run: file.write(text(run))
         # mkstemp keeps the file to its owner; the result gets the permissions of any new file.
         mask = os.umask(0)
         os.umask(mask)

@@ -6,30 +6,34 @@ import numpy as np
 
 from theorycheck.kernels.jit import kernel
 
-STEP = 0.2  # of the trapezoidal rule in log u; its error is about exp(−π²/STEP)
-FIRST, LAST = -39.0, 45.0  # u runs from e^FIRST/(K·max a) to LAST/(K·min a)
+STEP = 0.2  # of the trapezoidal rule; its error is below exp(−37)
+FIRST, LAST = -3.6, 45.0  # u runs from about e^{−40}/K to LAST/(K·min a)
+NEGLIGIBLE = 1e-17  # relative to the ratio of any atom
 
 
 @kernel
 def choice_ratio(p, a, choices, ratio):
     """H^K on the atoms: H(x) = K a(x) ∫_0^∞ e^{−u a(x)} φ(u)^{K−1} du, φ(u) = Σ p e^{−u a}.
 
-    `a` = e^r must be positive with largest entry 1, `p` must sum to 1; `choices` is K as a float. The
-    integral is taken in s = log u, where the trapezoidal rule converges geometrically.
+    `a` = e^r must be positive with largest entry 1, `p` must sum to 1; `choices` is K as a float. With
+    u = exp(s − e^{−s})/K the integrand falls double exponentially towards u = 0 and like e^{−u} at the other
+    end, and the trapezoidal rule in s converges geometrically (Takahasi and Mori, 1974).
     """
     smallest = 1.0
     for i in range(a.size):
-        ratio[i] = 0.0
+        ratio[i] = 1.0 if choices == 1.0 else 0.0
         smallest = min(smallest, a[i])
-    first = FIRST - math.log(choices)
-    last = math.log(LAST / (choices * smallest))
-    nodes = int((last - first) / STEP) + 2
+    if choices == 1.0:
+        return
+    nodes = int((math.log(LAST / smallest) - FIRST) / STEP) + 2
     decay = np.empty(a.size)
     for node in range(nodes):
-        u = math.exp(first + STEP * node)
+        s = FIRST + STEP * node
+        fall = math.exp(-s)
+        u = math.exp(s - fall) / choices
         # log φ from 1 − φ while that is small, from φ itself afterwards: either keeps full relative
         # accuracy where (K−1)·log φ is of order one.
-        deficit = 0.0
+        deficit = phi = 0.0
         for i in range(a.size):
             if u * a[i] < 0.5:
                 change = math.expm1(-u * a[i])
@@ -38,19 +42,17 @@ def choice_ratio(p, a, choices, ratio):
                 decay[i] = math.exp(-u * a[i])
                 change = decay[i] - 1.0
             deficit += p[i] * change
-        if deficit > -0.5:
-            log_phi = math.log1p(deficit)
-        else:
-            # Relative to the slowest decay, so that φ never underflows where it matters.
-            phi = 0.0
-            for i in range(a.size):
-                phi += p[i] * math.exp(-u * (a[i] - smallest))
-            if phi == 0.0:
-                continue
-            log_phi = math.log(phi) - u * smallest
-        weight = STEP * choices * u * math.exp((choices - 1.0) * log_phi)
+            phi += p[i] * decay[i]
+        if phi == 0.0:
+            break
+        log_phi = math.log1p(deficit) if deficit > -0.5 else math.log(phi)
+        power = math.exp((choices - 1.0) * log_phi)
+        weight = STEP * (1.0 + fall) * choices * u * power
         for i in range(a.size):
             ratio[i] += weight * a[i] * decay[i]
+        # What is left of the integral is at most power/min a, relative to H(x) ≥ a(x).
+        if power <= NEGLIGIBLE * smallest:
+            break
 
 
 @kernel

@@ -30,12 +30,15 @@ def ascend(family: Family, points: Points, start: np.ndarray, reach: float) -> n
     with the place where it stopped if it finds no maximum.
     """
     theta = np.array(start, float)
-    for _ in range(STEPS):
+    taken = 0
+    while taken < STEPS:
+        taken += 1
         gradient, hessian = derivatives(family, points, theta)
         curvature, axes = np.linalg.eigh(-hessian)
         steepness = np.maximum(np.abs(curvature), 1e-10 * np.abs(curvature).max(axis=-1, keepdims=True))
         along = np.einsum("...ij,...i->...j", axes, gradient) / np.maximum(steepness, 1e-100)
         move = np.einsum("...ij,...j->...i", axes, along)
+        promised = np.einsum("...i,...i->...", gradient, move)  # twice the rise of the quadratic model
         length: np.ndarray = np.linalg.norm(move, axis=-1)
         move *= np.minimum(1.0, reach / np.maximum(length, 1e-300))[..., None]
         # At a saddle or a minimum the gradient says nothing: leave it along the axis of largest growth.
@@ -56,10 +59,12 @@ def ascend(family: Family, points: Points, start: np.ndarray, reach: float) -> n
             # Quadratic convergence: the step just taken was the last that matters.
             break
     else:
-        worst = int(np.argmax(length.ravel()))
+        promised = length
+    if (promised > 1e-6).any():
+        worst = int(np.argmax(promised.ravel()))
         place, slope = (part.reshape(-1, part.shape[-1])[worst] for part in (theta, gradient))
         raise ValueError(
-            f"the Newton ascent for {family.name} stopped at θ = {place.tolist()} after {STEPS} steps, "
+            f"the Newton ascent for {family.name} stopped at θ = {place.tolist()} after {taken} steps, "
             f"with a gradient of {np.abs(slope).max():.3g}"
         )
     return theta
