@@ -10,6 +10,7 @@ from math import exp, inf
 
 import numpy as np
 import sympy as sp
+from scipy import stats
 
 from theorycheck import (
     FERBACH_2024,
@@ -28,6 +29,7 @@ from theorycheck import (
     mean,
 )
 from theorycheck.loops import curation, exact
+from theorycheck.loops.retraining import laws
 
 theorem = Theorem(
     key="curated-density-update",
@@ -301,3 +303,29 @@ def finite_choices_do_not_tilt(choices, ratio=None):
 def one_choice_changes_nothing(choices=1):
     """K = 1 gives H ≡ 1."""
     return [equals(sp.simplify(h), 1) for h in exact.choice_ratio((P, 1 - P), (A1, A2), choices)]
+
+
+@theorem.computed(
+    at=[dict(span=1.0), dict(span=6.0)],
+    scope="K = 2, rewards uniform on [0, span]",
+    margin=1e-6,
+    rivals={
+        "a grid of 100 states": dict(
+            reward_law=lambda span: laws.Points(np.linspace(0, span, 100), np.full(100, 0.01))
+        ),
+        "K = 3": dict(choices=3),
+    },
+)
+def continuous_laws_are_quadratures(
+    span, reward_law=lambda span: laws.points(stats.uniform(0, span)), choices=2
+):
+    """The loop depends on x only through r(x): weighted points of the reward's law give H on a continuum.
+
+    For r uniform on [0, s] and K = 2, H(x) = 2·E a/(a + e^R) = (2/s)·[s − log((a + e^s)/(a + 1))].
+    """
+    points = reward_law(span)
+    kept = points.weight > 1e-25
+    r, mass = points.x[kept], points.weight[kept] / points.weight[kept].sum()
+    a = np.exp(r)
+    exact_ratio = 2 / span * (span - np.log((a + np.exp(span)) / (a + 1)))
+    return equals(Enclosed(curation.choice_ratio(mass, r, choices), 1e-10), exact_ratio)
