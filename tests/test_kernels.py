@@ -114,6 +114,8 @@ def test_compiled_choice_ratio_equals_plain_python(p, choices):
     curation.choice_ratio(p, A, choices, compiled)
     curation.choice_ratio.py_func(p, A, choices, interpreted)
     assert compiled.tobytes() == interpreted.tobytes()
+    if choices == 1.0:
+        assert compiled.tolist() == [1.0] * 4
 
 
 # --- what a draw on the boundary means ----------------------------------------------------------------------
