@@ -50,7 +50,7 @@ def call(monkeypatch, capsys):
 
     def run(*arguments):
         monkeypatch.setattr(sys, "argv", ["theorycheck", *map(str, arguments)])
-        monkeypatch.setattr(cli, "_leave", sys.exit)
+        monkeypatch.setattr(cli, "leave", sys.exit)
         status = 0
         try:
             cli.main()

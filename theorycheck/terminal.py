@@ -1,0 +1,95 @@
+"""What the commands share: lists of values, pages, results read and written whole."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import operator
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+
+from theorycheck.interrupts import UNFINISHED
+
+WEIGHTS = "numbers in [0, inf]"
+
+
+def several(option: str, listed: str, check: Callable[[float], float], allowed: str) -> list[float]:
+    try:
+        return [check(float(part)) for part in listed.split(",")]
+    except ValueError:
+        raise ValueError(f"{option} must be {allowed}, separated by commas, got {listed!r}") from None
+
+
+def show(page: Any) -> None:
+    """A page of the terminal's width in colours, or plain text."""
+    from rich.console import Console
+
+    from theorycheck.render import text
+
+    if sys.stdout.isatty():
+        Console().print(page)
+    else:
+        click.echo(text(page))
+
+
+def read_run(path: str) -> dict[str, Any]:
+    from theorycheck.render import difference
+    from theorycheck.verdict import SCHEMA
+
+    try:
+        run = json.loads(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ValueError(f"cannot read {path}: {error.strerror}") from error
+    except ValueError as error:
+        raise ValueError(f"{path} is not JSON: {error}") from error
+    try:
+        # A run does not differ from itself, if it is one at all.
+        if run["schema"] == SCHEMA and not difference(run, run):
+            return run
+    except (KeyError, TypeError, AttributeError):
+        pass
+    raise ValueError(f"{path} is not a run of schema {SCHEMA}")
+
+
+@contextlib.contextmanager
+def writing(path: str | None, form: str = "json") -> Iterator[Any]:
+    """A function that writes a result to `path`, whole or not at all; refuses an unwritable path at once.
+
+    `form` names the option and the method of the result, `to_<form>`, that gives the text.
+    """
+    text = operator.methodcaller(f"to_{form}")
+    if path is None:
+        yield lambda run: None
+        return
+    if path == "-":
+        yield lambda run: click.echo(text(run), nl=False)
+        return
+    target = Path(path).resolve()
+    if target.is_dir():
+        raise ValueError(f"cannot write --{form} {path}: it is a directory")
+    if target.exists() and not target.is_file():
+        # A pipe or a device is written to, not replaced.
+        yield lambda run: target.write_text(text(run), encoding="utf-8")
+        return
+    try:
+        handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
+    except OSError as error:
+        raise ValueError(f"cannot write --{form} {path}: {error.strerror}") from error
+    UNFINISHED.add(Path(name))
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            yield lambda run: file.write(text(run))
+        # mkstemp keeps the file to its owner; the result gets the permissions of any new file.
+        mask = os.umask(0)
+        os.umask(mask)
+        os.chmod(name, 0o666 & ~mask)
+        os.replace(name, target)
+    finally:
+        Path(name).unlink(missing_ok=True)
+        UNFINISHED.discard(Path(name))
