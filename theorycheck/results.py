@@ -43,9 +43,7 @@ def stored(preset: str) -> Path:
     path = STORED / f"{preset}.csv"
     if not path.is_file():
         known = sorted(p.stem for p in STORED.glob("*.csv") if not p.stem.endswith("-samples"))
-        raise ValueError(
-            f"no results are stored for preset {preset!r}; there are {', '.join(known) or 'none'}"
-        )
+        raise ValueError(f"preset {preset!r} has no stored results; there are {', '.join(known) or 'none'}")
     return path
 
 
@@ -125,9 +123,7 @@ def _file(path: str | Path, *names: str) -> Path:
     for name in names:
         if (path / name).is_file():
             return path / name
-    raise ValueError(
-        f"{path} holds no {' and no '.join(names)}: it is not a finished run of theorycheck retrain"
-    )
+    raise ValueError(f"{path} holds no {' and no '.join(names)}: no run of theorycheck retrain ended there")
 
 
 def _lines(file: Path) -> list[str]:
