@@ -11,6 +11,8 @@ import click
 
 from theorycheck.terminal import show, writing
 
+COMPILING = "compiling {} (kernel {} of {}; once, then it is kept on disk)"
+
 
 @click.command()
 @click.argument("targets", nargs=-1, metavar="[KEY | KEY::CLAIM | FILE.py]...")
@@ -42,6 +44,8 @@ def progress() -> Iterator[Any]:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+    from theorycheck.engine.warmup import compiling
+
     console = Console(stderr=True)
     if not console.is_terminal:
         seen: set[str] = set()
@@ -52,7 +56,8 @@ def progress() -> Iterator[Any]:
                 seen.add(name)
                 click.echo(f"deciding {name}", err=True)
 
-        yield tell
+        with compiling(lambda *kernel: click.echo(COMPILING.format(*kernel), err=True)):
+            yield tell
         return
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True) as progress:
@@ -66,4 +71,5 @@ def progress() -> Iterator[Any]:
                 advance=1 if event == "end" else 0,
             )
 
-        yield move
+        with compiling(lambda *kernel: progress.update(task, description=COMPILING.format(*kernel))):
+            yield move

@@ -16,6 +16,8 @@ from typing import Any
 from numba import njit
 from numba.core.caching import FunctionCache
 
+from theorycheck.kernels import COMPILING
+
 _HERE = Path(__file__).resolve().parent
 
 
@@ -31,6 +33,18 @@ def source_hash() -> str:
 class _SourceKeyedCache(FunctionCache):
     def _index_key(self, sig: Any, codegen: Any) -> tuple:
         return (*super()._index_key(sig, codegen), source_hash())
+
+    def load_overload(self, sig: Any, target_context: Any) -> Any:
+        found = super().load_overload(sig, target_context)
+        if found is None:
+            for tell in COMPILING:
+                tell(name(self._py_func))
+        return found
+
+
+def name(function: Callable) -> str:
+    """A kernel's module and name, as in `gaussian.literal`."""
+    return f"{function.__module__.rpartition('.')[2]}.{function.__name__}"
 
 
 def kernel(function: Callable) -> Any:

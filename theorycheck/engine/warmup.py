@@ -1,0 +1,108 @@
+"""Fills the compile cache, and tells while kernels are compiled."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import pkgutil
+import time
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from theorycheck import kernels
+
+Tell = Callable[[str, int, int], None]
+
+
+def _gaussian(rng: np.random.Generator) -> None:
+    from theorycheck.loops import gaussian
+
+    for kernel in ("literal", "reduced", "tilted"):
+        gaussian.simulate(rng, 2, 1, 1, kernel=kernel)
+
+
+def _covariance(rng: np.random.Generator) -> None:
+    from theorycheck.loops import covariance
+
+    for kernel in ("literal", "reduced"):
+        covariance.simulate_covariance(rng, np.eye(2), 2, 1, 1, kernel=kernel)
+    covariance.tilted_ratio(rng, np.eye(2), 2, 1, 1, np.array([1.0, 0.0]))
+
+
+def _retraining(rng: np.random.Generator) -> None:
+    from theorycheck.loops.retraining import samples
+
+    for family in ("gaussian-mean", "gaussian", "logistic"):
+        samples.simulate(rng, family, 2, 1.0, 1, 1)
+
+
+def _curation(rng: np.random.Generator) -> None:
+    from theorycheck.loops import curation
+
+    p, reward = np.array([0.5, 0.5]), np.array([0.0, 1.0])
+    curation.choice_ratio(p, reward, 2)
+    for kernel in ("literal", "reduced"):
+        curation.simulate(rng, p, reward, 2, 1, 1, 1, kernel=kernel)
+
+
+# Calls of the least size that meet every kernel with the types that the package gives it.
+CALLS = (_gaussian, _covariance, _retraining, _curation)
+
+
+class Warmth(NamedTuple):
+    """What a warm-up did: the kernels compiled, how many there are, and the seconds that it took."""
+
+    compiled: list[str]
+    kernels: int
+    seconds: float
+
+
+def warmup(tell: Tell = lambda name, number, total: None) -> Warmth:
+    """Compile every kernel that the cache does not hold; `tell` hears of each, as in `compiling`."""
+    began = time.perf_counter()
+    compiled: list[str] = []
+
+    def note(name: str, number: int, total: int) -> None:
+        compiled.append(name)
+        tell(name, number, total)
+
+    with compiling(note):
+        for call in CALLS:
+            call(np.random.default_rng(0))
+    return Warmth(compiled, len(everything()), time.perf_counter() - began)
+
+
+@contextlib.contextmanager
+def compiling(tell: Tell) -> Iterator[None]:
+    """While it lasts, `tell(name, number, total)` hears of each kernel just before it is compiled.
+
+    It is the number-th that this process compiles, of the `total` that there are: a cache that holds some of
+    them already leaves the number short of the total.
+    """
+    seen: list[str] = []
+
+    def hear(name: str) -> None:
+        if name not in seen:
+            seen.append(name)
+            tell(name, len(seen), len(everything()))
+
+    kernels.COMPILING.append(hear)
+    try:
+        yield
+    finally:
+        kernels.COMPILING.remove(hear)
+
+
+def everything() -> dict[str, Any]:
+    """All kernels of the package by name (with Numba switched off: none)."""
+    from theorycheck.kernels.jit import name
+
+    found = {}
+    for info in pkgutil.iter_modules(kernels.__path__):
+        module = importlib.import_module(f"{kernels.__name__}.{info.name}")
+        for value in vars(module).values():
+            if hasattr(value, "py_func") and value.py_func.__module__ == module.__name__:
+                found[name(value.py_func)] = value
+    return found
