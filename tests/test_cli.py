@@ -3,6 +3,7 @@
 import copy
 import importlib.resources
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -99,6 +100,31 @@ def test_show(call, theorem):
     assert [text for text in told if text not in out] == []
 
 
+def test_cite_prints_each_source_once(call, coin):
+    status, out, _ = call("cite", "gaussian-collapse", "retraining-stability", "reward-ascent", coin)
+    assert status == 0
+    assert re.findall(r"^@(\w+)\{(\w+),$", out, re.MULTILINE) == [
+        ("inproceedings", "bertrand2024stability"),
+        ("inproceedings", "ferbach2024curated"),
+        ("misc", "theorycheck"),
+    ]
+    assert out.count("{") == out.count("}")
+    assert "author = {Damien Ferbach and Quentin Bertrand and " in out
+
+
+@pytest.mark.parametrize("theorem", catalogue(), ids=lambda t: t.key)
+def test_cite_and_show_agree(call, theorem):
+    entry = call("cite", theorem.key)[1]
+    assert call("show", theorem.key)[1].endswith(entry)
+
+
+def test_new_says_what_to_do_next(call, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    status, out, _ = call("new", "my-own", "--loop", "gaussian")
+    assert (status, out.split()[-3:]) == (0, ["theorycheck", "verify", "my_own.py"])
+    refused(call("new", "my-own"), "my_own.py is already there")
+
+
 def test_verify_prints_a_plain_table(call, coin):
     status, out, err = call("verify", coin)
     assert status == 0
@@ -183,7 +209,7 @@ def test_verify_refuses_bad_usage(call, coin, options):
     assert options[0] in err
 
 
-@pytest.mark.parametrize("command", ["verify", "show"])
+@pytest.mark.parametrize("command", ["verify", "show", "cite"])
 def test_an_unknown_key_offers_the_nearest(call, command):
     refused(call(command, "gaussian-colapse"), "gaussian-colapse", "did you mean gaussian-collapse")
 

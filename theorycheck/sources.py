@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Source:
-    """A paper, or our own derivation where `arxiv` is empty."""
+    """A paper or, where `venue` is empty, anything else that can be cited; `short` is what tables call it."""
 
     key: str
     authors: tuple[str, ...]
@@ -15,27 +15,27 @@ class Source:
     venue: str
     year: int
     arxiv: str = ""
+    short: str = ""
 
     @property
     def label(self) -> str:
         """Short form for tables: "Bertrand et al., ICLR 2024"."""
-        if not self.arxiv:
-            return self.title
-        return f"{self.authors[0].split()[-1]} et al., {self.venue} {self.year}"
+        if self.short or not self.venue:
+            return self.short or self.title
+        others = " et al." if len(self.authors) > 1 else ""
+        return f"{self.authors[0].split()[-1]}{others}, {self.venue} {self.year}"
 
     @property
     def bibtex(self) -> str:
-        """A BibTeX entry; for our own derivations, a note."""
-        if not self.arxiv:
-            return f"@misc{{{self.key},\n  title = {{{self.title}}},\n  year = {{{self.year}}}\n}}"
-        return (
-            f"@inproceedings{{{self.key},\n"
-            f"  title = {{{self.title}}},\n"
-            f"  author = {{{' and '.join(self.authors)}}},\n"
-            f"  booktitle = {{{self.venue}}},\n"
-            f"  year = {{{self.year}}},\n"
-            f"  note = {{arXiv:{self.arxiv}}}\n}}"
-        )
+        """A BibTeX entry."""
+        fields = {"title": f"{{{self.title}}}", "author": " and ".join(self.authors)}
+        if self.venue:
+            fields["booktitle"] = self.venue
+        fields["year"] = str(self.year)
+        if self.arxiv:
+            fields |= {"note": f"arXiv:{self.arxiv}", "url": f"https://arxiv.org/abs/{self.arxiv}"}
+        lines = [f"  {name} = {{{value}}}" for name, value in fields.items()]
+        return ",\n".join([f"@{'inproceedings' if self.venue else 'misc'}{{{self.key}", *lines]) + "\n}"
 
 
 BERTRAND_2024 = Source(
@@ -69,5 +69,10 @@ PERDOMO_2020 = Source(
     arxiv="2002.06673",
 )
 DERIVED = Source(
-    key="theorycheck", authors=("The theorycheck authors",), title="derived here", venue="", year=2026
+    key="theorycheck",
+    authors=("{The theorycheck authors}",),
+    title="theorycheck: a laboratory that verifies the theory of self-consuming generative models",
+    venue="",
+    year=2026,
+    short="derived here",
 )

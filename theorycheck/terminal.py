@@ -10,7 +10,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import click
 
@@ -77,14 +77,21 @@ def writing(path: str | None, form: str = "json") -> Iterator[Any]:
         # A pipe or a device is written to, not replaced.
         yield lambda run: target.write_text(text(run), encoding="utf-8")
         return
+    with replacing(target, f"--{form} {path}") as file:
+        yield lambda run: file.write(text(run).encode("utf-8"))
+
+
+@contextlib.contextmanager
+def replacing(target: Path, told: str) -> Iterator[BinaryIO]:
+    """A file that takes the place of `target` once all is written; `told` is what messages call it."""
     try:
         handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
     except OSError as error:
-        raise ValueError(f"cannot write --{form} {path}: {error.strerror}") from error
+        raise ValueError(f"cannot write {told}: {error.strerror}") from error
     UNFINISHED.add(Path(name))
     try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            yield lambda run: file.write(text(run))
+        with os.fdopen(handle, "wb") as file:
+            yield file
         # mkstemp keeps the file to its owner; the result gets the permissions of any new file.
         mask = os.umask(0)
         os.umask(mask)
