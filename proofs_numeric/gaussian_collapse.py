@@ -413,12 +413,6 @@ def squared_displacement(rng, size, n, steps):
     return gaussian.simulate(rng, n, steps, size).mean ** 2
 
 
-def fourth_moment_of_displacement(n, steps):
-    """E (μ_t − μ_0)⁴ = (3/n²)·E(Σσ_s²)² with E σ_s²σ_u² = (1+2/ν)^s for s ≤ u."""
-    growth = 1 + 2 / (n - 1)
-    return 3 / n**2 * sum(growth**s * (1 + 2 * (steps - 1 - s)) for s in range(steps))
-
-
 @theorem.sampled(
     at=[dict(n=10, steps=5), dict(n=10, steps=10)],
     margin=0.05,
@@ -431,7 +425,7 @@ def fourth_moment_of_displacement(n, steps):
 )
 def mean_spreads_linearly(n, steps, spread=lambda n, t: Fraction(t, n)):
     """E (μ_t − μ_0)² = t·σ_0²/n: carried by rare paths, as μ_t itself converges almost surely."""
-    bound = fourth_moment_of_displacement(n, steps)
+    bound = form.displacement_fourth_moment(n, steps)
     return equals(mean(squared_displacement, n, steps, variance=bound), spread(n, steps))
 
 

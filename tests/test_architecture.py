@@ -103,6 +103,19 @@ def test_only_the_generative_part_knows_torch(name):
         assert [m for m, _ in imports(FILES[name]) if within(m, "torch", "torchvision")] == []
 
 
+@pytest.mark.parametrize("name", [*FILES])
+def test_only_the_figures_know_matplotlib(name):
+    if not name.startswith("theorycheck/figures/"):
+        assert [m for m, _ in imports(FILES[name]) if within(m, "matplotlib")] == []
+
+
+@pytest.mark.parametrize("name", below("theorycheck/figures/"))
+def test_figures_know_engine_and_loops(name):
+    own = ("checks", "engine", "figures", "formula", "loops", "results", "terminal", "verdict", "__version__")
+    allowed = (f"theorycheck.{m}" for m in own)
+    assert foreign(name, "numpy", "scipy", "sympy", "matplotlib", *allowed) == []
+
+
 @pytest.mark.parametrize("module", ["theorycheck", "theorycheck.cli", "theorycheck.pytest_plugin"])
 def test_imports_are_light(module):
     code = f"import sys, {module}; print(*[m for m in {HEAVY!r} if m in sys.modules])"

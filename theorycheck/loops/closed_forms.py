@@ -58,6 +58,12 @@ def median_offset(n):
     return -sp.polygamma(2, half) / (12 * sp.polygamma(1, half))
 
 
+def displacement_fourth_moment(n, steps):
+    """E (μ_t − μ_0)⁴/σ_0⁴ = (3/n²)·E(Σσ_s²)² with E σ_s²σ_u² = (1+2/ν)^s for s ≤ u."""
+    growth = 1 + 2 / (n - 1)
+    return 3 / n**2 * sum(growth**s * (1 + 2 * (steps - 1 - s)) for s in range(steps))
+
+
 def lyapunov_exponent(n, j):
     """The j-th Lyapunov exponent of √Σ_t, j = 1 … min(d, ν): ½[ψ((n−j)/2) + log(2/ν)]."""
     return (sp.digamma((n - j) / sp.S(2)) - sp.log((n - 1) / sp.S(2))) / 2

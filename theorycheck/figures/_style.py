@@ -1,0 +1,121 @@
+"""How all figures look: made for a two-column paper, in colour or grey, whoever looks at it.
+
+Roles have one look everywhere: what is exact or sharp is a solid line, the papers' bounds are dashed, what is
+false or only a guide is dotted, and what is measured is a marker with its interval. Colours (Okabe and Ito
+2008) get darker or lighter as well, and never stand alone: markers go with them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from matplotlib import rc_context
+from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.lines import Line2D
+
+from theorycheck.figures._figure import Curve, Panel
+
+COLUMN, TEXT = 3.3, 6.9  # widths in inches
+BLACK, BLUE, VERMILION, SKY, ORANGE, GREEN = "#000000", "#0072B2", "#D55E00", "#56B4E9", "#E69F00", "#009E73"
+GREY = "#808080"
+COLOURS = (BLACK, BLUE, VERMILION, SKY, ORANGE)
+MARKERS = ("o", "s", "^", "D", "v")
+SHARP, PAPER, GUIDE = "-", (0, (5, 2)), (0, (1, 1.5))  # line styles by role
+# From white to Okabe and Ito's blue to black: even in grey.
+SHADES = LinearSegmentedColormap.from_list("theorycheck", ["#ffffff", "#9ccbe8", BLUE, "#001a2c"])
+
+RC: dict[str, Any] = {
+    "font.family": "STIXGeneral",
+    "mathtext.fontset": "stix",
+    "font.size": 8.5,
+    "axes.titlesize": 8.5,
+    "axes.labelsize": 8.5,
+    "xtick.labelsize": 8,
+    "ytick.labelsize": 8,
+    "legend.fontsize": 8,
+    "axes.linewidth": 0.6,
+    "xtick.major.width": 0.6,
+    "ytick.major.width": 0.6,
+    "xtick.minor.width": 0.4,
+    "ytick.minor.width": 0.4,
+    "lines.linewidth": 1.1,
+    "lines.markersize": 3.6,
+    "legend.frameon": False,
+    "legend.handlelength": 2.2,
+    "legend.labelspacing": 0.25,
+    "legend.borderaxespad": 0.2,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.unicode_minus": True,
+    "figure.constrained_layout.use": True,
+    "figure.constrained_layout.h_pad": 0.05,
+    "figure.constrained_layout.w_pad": 0.05,
+    "pdf.fonttype": 42,
+    "svg.fonttype": "path",
+    "svg.hashsalt": "theorycheck",
+}
+
+
+@contextlib.contextmanager
+def styled() -> Iterator[None]:
+    """The house's settings, from matplotlib's own defaults, whatever the user's are; restored at the end."""
+    from matplotlib import rcParamsDefault
+
+    settings: Any = {k: v for k, v in rcParamsDefault.items() if not k.startswith("backend")} | RC
+    with rc_context(settings):
+        yield
+
+
+def label(axes: Axes, panel: str, what: Panel, **title: Any) -> None:
+    """The panel's letter, title and axis labels."""
+    axes.set_title(f"({panel}) {what.title}", loc="left", **title)
+    axes.set_xlabel(what.x)
+    axes.set_ylabel(what.y)
+
+
+def roles(axes: Axes, where: Any, *looks: tuple, **options: Any) -> None:
+    """A second legend, in black: (text, line style) or (text, marker[, fill]) for each role."""
+    handles = []
+    for text, look, *fill in looks:
+        marker = isinstance(look, str) and look in MARKERS
+        shape: Any = dict(linestyle="none", marker=look) if marker else dict(linestyle=look)
+        shape |= dict(color=BLACK, markerfacecolor=fill[0] if fill else BLACK, markeredgewidth=0.8)
+        handles.append(Line2D([], [], label=text, **shape))
+    first = axes.get_legend()
+    if first is not None:
+        axes.add_artist(first)
+    axes.legend(handles=handles, loc=where, **options)
+
+
+def line(axes: Axes, curve: Curve, role: Any, colour: str = BLACK, **options: Any) -> None:
+    axes.plot(curve.x, curve.y, linestyle=role, color=colour, **options)
+
+
+def marks(
+    axes: Axes, curve: Curve, index: int = 0, colour: str | None = None, filled: bool = True, **options
+):
+    """What is measured: the marker and colour of the index-th series, with its intervals.
+
+    An end of an interval that is not known, or not on the axis, is drawn to the axis' edge.
+    """
+    colour = COLOURS[index % len(COLOURS)] if colour is None else colour
+    error = None
+    if np.isfinite(curve.low).any() or np.isfinite(curve.high).any():
+        error = np.maximum(
+            0, np.nan_to_num(np.stack([curve.y - curve.low, curve.high - curve.y]), posinf=1e9)
+        )
+    look = dict(
+        marker=MARKERS[index % len(MARKERS)],
+        color=colour,
+        markerfacecolor=colour if filled else "white",
+        markeredgecolor=colour,
+        markeredgewidth=0.8,
+        linestyle="none",
+        elinewidth=0.8,
+        zorder=3,
+    )
+    axes.errorbar(curve.x, curve.y, error, **{**look, **options})

@@ -1,0 +1,75 @@
+"""A figure's files: the picture in each format, its data, its caption; all of them written, or none."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import textwrap
+from collections.abc import Sequence
+from pathlib import Path
+
+from theorycheck import __version__
+from theorycheck.engine.executor import Executor
+from theorycheck.engine.provenance import source_hash
+from theorycheck.figures import find
+from theorycheck.figures._figure import Figure, Given, Table
+from theorycheck.figures._measure import LEVEL, Draw
+from theorycheck.terminal import replacing
+
+FORMATS = ("pdf", "png", "svg")
+DPI = 300
+# Nothing that changes from one run to the next.
+UNDATED = {"pdf": {"CreationDate": None}, "png": {}, "svg": {"Date": None}}
+
+
+def write(
+    name: str, folder: Path, formats: Sequence[str], seed: int, workers: int, run: str | None, command: str
+) -> list[Path]:
+    """Compute a figure and write it to `folder`: NAME.csv, NAME.txt (the caption) and NAME.FORMAT for each.
+
+    All are written to temporary files first and renamed together. Returns the paths. Raises ValueError where
+    results that the figure needs are missing.
+    """
+    figure = find(name)
+    paths = [folder / f"{name}.{ending}" for ending in ("csv", "txt", *formats)]
+    with contextlib.ExitStack() as stack:
+        files = [stack.enter_context(replacing(path, str(path))) for path in paths]
+        executor = Executor(workers)
+        try:
+            table = figure.compute(Given(Draw(seed, name, executor), run))
+        finally:
+            executor.close()
+        files[0].write(table.to_csv().encode())
+        files[1].write(caption(figure, table, seed, command).encode())
+        for file, form in zip(files[2:], formats, strict=True):
+            file.write(picture(figure, table, form))
+    return paths
+
+
+def picture(figure: Figure, table: Table, form: str, dpi: int = DPI) -> bytes:
+    """The figure as the bytes of a file; the same table gives the same bytes."""
+    from matplotlib.figure import Figure as Canvas
+
+    from theorycheck.figures._style import styled
+
+    data = io.BytesIO()
+    with styled():
+        canvas = Canvas(figsize=figure.size)
+        figure.draw(table, canvas)
+        canvas.savefig(data, format=form, dpi=dpi, metadata=UNDATED[form])
+    return data.getvalue()
+
+
+def caption(figure: Figure, table: Table, seed: int, command: str) -> str:
+    """What is shown, N, the certificates behind it, seed, version and the command that made it."""
+    axes = [f"({key}) x: {panel.x}, y: {panel.y}" for key, panel in figure.panels.items()]
+    paragraphs = [
+        f"{figure.title}. {figure.shown}",
+        " ".join(table.notes),
+        f"Intervals miss with probability at most {LEVEL:g} each, at any N, unless it says otherwise.",
+        "Certificates: " + ", ".join(figure.certificates) + " (`theorycheck verify KEY::CLAIM`).",
+        f"Seed {seed}; theorycheck {__version__}, source {source_hash()[:12]}.",
+        f"Made by: {command}",
+        "Data: " + "; ".join(axes) + ".",
+    ]
+    return "\n\n".join(textwrap.fill(p, 100, break_on_hyphens=False) for p in paragraphs if p) + "\n"
