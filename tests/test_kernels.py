@@ -5,12 +5,18 @@ import math
 import numpy as np
 import pytest
 
-from theorycheck.kernels import curation, gaussian, retraining, wishart
+from theorycheck.kernels import curation, gaussian, particles, retraining, wishart
 
 GENERAL = np.random.default_rng(7).normal(size=(3, 3))
 X = np.array([0.6, -0.64, 0.48])
 P, A = np.array([0.2, 0.3, 0.1, 0.4]), np.array([0.4, 1.0, 0.05, 0.7])
 REFERENCE = np.array([0.0, 0.5, 0.25, 0.25])
+MIXTURES = (
+    np.array([[0.2, 0.8], [1.0, 0.0]]),
+    GENERAL[:2, None] * [[1, 1, 0], [0, 2, 1]],
+    np.array([[0.3, 2.0]] * 2),
+)
+DRAWN = np.random.default_rng(8).normal(size=(2, 6, 4, 3))
 
 # Module, kernel, arguments after the generator (arrays to be filled at the end), how many are filled.
 CALLS = [
@@ -45,6 +51,8 @@ CALLS = [
         for k, users, w in [(1, 5, 0.0), (4, 9, 0.3), (3, 10**5, 0.6), (1000, 10**9, 0.0)]
     ),
     (curation, "draw_index", (np.cumsum(P),), 0),
+    (particles, "propose", (*MIXTURES, np.zeros((2, 7, 3))), 1),
+    (particles, "keep", (np.exp(DRAWN[..., 0]), DRAWN, np.zeros((2, 6, 3))), 1),
     *((retraining, "draw", (law, 0.7, 1.3), 0) for law in range(7)),
     *(
         (retraining, "total", (reduced, law, count, 0.6, 1.3), 0)
@@ -105,6 +113,15 @@ def test_compiled_equals_plain_python(monkeypatch, module, name, arguments, fill
     compiled = outcome(getattr(module, name), arguments, filled)
     plain(monkeypatch, module)
     assert compiled == outcome(getattr(module, name), arguments, filled)
+
+
+def test_compiled_refit_equals_plain_python():
+    shares = np.arange(1.0, 25) / 300
+    compiled, interpreted = ([part.copy() for part in MIXTURES] for _ in range(2))
+    particles.refit(DRAWN.reshape(2, 24, 3), shares, 3, 1e-3, *compiled)
+    particles.refit.py_func(DRAWN.reshape(2, 24, 3), shares, 3, 1e-3, *interpreted)
+    assert [part.tobytes() for part in compiled] == [part.tobytes() for part in interpreted]
+    assert not np.array_equal(compiled[1], MIXTURES[1])
 
 
 @pytest.mark.parametrize("choices", [1.0, 2.0, 50.0, 1e7])

@@ -1,0 +1,60 @@
+"""H^K in balls at any K, against enumeration and exact binomial sums; the tail, where it matters."""
+
+import math
+from fractions import Fraction
+
+import pytest
+from flint import arb
+
+from theorycheck.formula import ball, precision
+from theorycheck.loops import enclosures, exact
+
+TWO = ((Fraction(1, 3), Fraction(2, 3)), (Fraction(1, 100), Fraction(1)))
+FOUR = (
+    (Fraction(1, 2), Fraction(1, 4), Fraction(0), Fraction(1, 4)),
+    (Fraction(1, 7), Fraction(3), Fraction(1, 10**6), Fraction(5, 2)),
+)
+
+
+def two_atoms(p, a, choices):
+    """H^K by a sum over how many of the K − 1 others are the first atom, in fractions."""
+    chances = [math.comb(choices - 1, j) * p[0] ** j * p[1] ** (choices - 1 - j) for j in range(choices)]
+    return [
+        sum(c * choices * x / (x + j * a[0] + (choices - 1 - j) * a[1]) for j, c in enumerate(chances))
+        for x in a
+    ]
+
+
+def contained(balls, truths, width):
+    """Each ball holds its truth and is relatively narrower than `width`."""
+    with precision(256):
+        return all(
+            (found - ball(truth, bits=256)).contains(0) and found.rad() < width * found.mid()
+            for found, truth in zip(balls, truths, strict=True)
+        )
+
+
+@pytest.mark.parametrize("choices", [1, 2, 3, 6])
+@pytest.mark.parametrize(("p", "a"), [TWO, FOUR])
+def test_enumeration(p, a, choices):
+    assert contained(enclosures.choice_ratio(p, a, choices), exact.choice_ratio(p, a, choices), 1e-25)
+
+
+@pytest.mark.parametrize("choices", [50, 1000])
+def test_binomial_sums(choices):
+    assert contained(enclosures.choice_ratio(*TWO, choices), two_atoms(*TWO, choices), 1e-25)
+
+
+@pytest.mark.parametrize("tail", [1, 5, 20])
+def test_the_tail_is_in_the_ball(monkeypatch, tail):
+    monkeypatch.setattr(enclosures, "TAIL", tail)
+    one_level = ((Fraction(1, 3), Fraction(2, 3)), (Fraction(2), Fraction(2)))
+    for law in (TWO, FOUR, one_level):
+        found = enclosures.choice_ratio(*law, 3)
+        assert contained(found, exact.choice_ratio(*law, 3), 2)
+        assert max(x.rad() for x in found) > arb(10) ** -12
+
+
+def test_more_bits_make_narrower_balls():
+    wide, narrow = (enclosures.choice_ratio(*FOUR, 4, bits)[0].rad() for bits in (64, 192))
+    assert narrow < wide / 1e3
