@@ -11,7 +11,7 @@ import pytest
 import sympy as sp
 from flint import arb, fmpq, fmpz
 
-from theorycheck.formula import ball, expit, interval, numeric, softplus
+from theorycheck.formula import ball, expit, integral, interval, numeric, precision, softplus
 
 X, Y = sp.symbols("x y")
 A, B = Fraction(7, 3), Fraction(2, 5)  # what x and y stand for below
@@ -239,3 +239,11 @@ def test_several_expressions_in_one_function():
     first, second = numeric([softplus(X) - Y, expit(X) * Y], X, Y)(np.array([0.0, 2.0]), 3.0)
     np.testing.assert_allclose(first, [math.log(2) - 3, math.log(1 + math.e**2) - 3])
     np.testing.assert_allclose(second, [1.5, 3 / (1 + math.e**-2)])
+
+
+def test_an_integral_is_enclosed():
+    with precision(96):
+        found = integral(lambda x: (-x).exp(), [ball(3), ball(1), 0])
+        assert (found + ball(sp.exp(-3)) - 1).contains(0)
+        assert found.rad() < 1e-20
+    assert (integral(lambda x: x, [1, 2]) + 1.5).contains(0)

@@ -47,8 +47,15 @@ def _curation(rng: np.random.Generator) -> None:
         curation.simulate(rng, p, reward, 2, 1, 1, 1, kernel=kernel)
 
 
+def _particles(rng: np.random.Generator) -> None:
+    from theorycheck.loops import particles
+
+    start = particles.mixture([1.0], [[0.0]], 1.0)
+    particles.simulate(rng, start, lambda x: x[..., 0], 2, 2, 1, 1)
+
+
 # Calls of the least size that meet every kernel with the types that the package gives it.
-CALLS = (_gaussian, _covariance, _retraining, _curation)
+CALLS = (_gaussian, _covariance, _retraining, _curation, _particles)
 
 
 class Warmth(NamedTuple):
