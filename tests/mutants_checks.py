@@ -1,0 +1,94 @@
+"""What can notice a mutant: which tests and claims execute which function, and how long each takes.
+
+A *check* is an item of pytest: a test, or a claim at one instance.
+"""
+
+import ast
+import functools
+import hashlib
+import json
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from mutants_child import Child, Scratch
+from mutants_places import ANYWHERE, Listener, imports, kernels, tell
+
+
+class Check(NamedTuple):
+    """A check that the unchanged code passes: `places` are what it was seen to execute."""
+
+    name: str
+    seconds: float
+    places: frozenset[str]
+
+    @property
+    def file(self) -> str:
+        return self.name.partition("::")[0]
+
+
+@functools.cache
+def reach(root: Path, file: str) -> tuple[str, ...]:
+    """The files of the tree that a file imports, directly or not, and itself."""
+    queue = [file]
+    for current in queue:
+        found = imports(root, ast.parse((root / current).read_bytes()), Path(current).parent)
+        queue += [f for f in sorted(found) if f not in queue]
+    return tuple(queue)
+
+
+def digest(root: Path, files: Iterable[str]) -> str:
+    """A hash of the files' contents."""
+    whole = hashlib.blake2b(digest_size=12)
+    for file in sorted(set(files)):
+        whole.update(file.encode() + b"\0" + (root / file).read_bytes() + b"\0")
+    return whole.hexdigest()
+
+
+def measured(scratch: Scratch, targets: set[str], kept: dict[str, dict], workers: int) -> list[Check]:
+    """All checks that reach the target files; those of an unchanged file are taken from `kept`."""
+    root = scratch.path
+    telling = scratch.copy(root.with_name("telling"))
+    tell(telling.path)
+    paths = [p for pattern in ("tests/test_*.py", "proofs_numeric/*.py") for p in sorted(root.glob(pattern))]
+    files = [f for f in (path.relative_to(root).as_posix() for path in paths) if targets & {*reach(root, f)}]
+    hashes = {file: digest(root, reach(root, file)) for file in files}
+    waiting = [file for file in files if kept.get(file, {}).get("digest") != hashes[file]]
+    running: dict[str, Child] = {}
+    while waiting or running:
+        while waiting and len(running) < workers:
+            file = waiting.pop(0)
+            running[file] = Child(telling, [file], Listener(telling.path / f"{Path(file).stem}.json"))
+        time.sleep(0.05)
+        for file in [file for file, child in running.items() if child.done()]:
+            del running[file]
+            out = telling.path / f"{Path(file).stem}.json"
+            if not out.is_file():
+                sys.exit(f"{file} cannot be run on the unchanged code: {(telling.path / 'log').read_text()}")
+            kept[file] = {"digest": hashes[file], **json.loads(out.read_text(encoding="utf-8"))}
+            print(f"measured {file}: {len(kept[file]['checks'])} checks", file=sys.stderr)
+    for name in (name for file in files for name in kept[file]["red"]):
+        print(f"red on the unchanged code, left out: {name}", file=sys.stderr)
+    return [check for file in files for check in _checks(root, file, kept[file])]
+
+
+def _checks(root: Path, file: str, found: dict) -> Iterator[Check]:
+    everywhere = [*found["imported"], *kernels(root, ast.parse((root / file).read_bytes()))]
+    for name, seconds, places in found["checks"]:
+        yield Check(name, seconds, frozenset([*places, *everywhere]))
+
+
+def able(checks: Iterable[Check], root: Path, file: str, function: str) -> list[Check]:
+    """The checks that can notice a change at a place, in the order in which to run them.
+
+    They are those that execute it, the quick before the slow. What stands outside all functions concerns
+    whoever imports the file, above all those who call something in it.
+    """
+    if "/kernels/" in file:
+        function = ANYWHERE
+    elif function == ANYWHERE:
+        checks = [check for check in checks if file in reach(root, check.file)]
+        return sorted(checks, key=lambda c: (not any(p.startswith(f"{file}:") for p in c.places), c.seconds))
+    return sorted((c for c in checks if f"{file}:{function}" in c.places), key=lambda c: c.seconds)
