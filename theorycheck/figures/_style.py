@@ -50,7 +50,7 @@ RC: dict[str, Any] = {
     "legend.borderaxespad": 0.2,
     "axes.spines.top": False,
     "axes.spines.right": False,
-    "axes.unicode_minus": True,
+    "hatch.linewidth": 0.5,
     "figure.constrained_layout.use": True,
     "figure.constrained_layout.h_pad": 0.05,
     "figure.constrained_layout.w_pad": 0.05,

@@ -157,14 +157,14 @@ PANELS = {
 figure = Figure(
     title="Gaussian collapse in one dimension",
     shown=(
-        "A Gaussian refitted to n of its own samples. (a) E σ_t = c₄(n)^t σ_0 (lines) is an equality, so the "
-        "paper's bound is attained at α = c₄(n). Open markers: under the √-tilt, without variance. Filled "
-        "markers: the plain average of N paths with its nominal 95 % interval (± 1.96 standard errors); past "
-        "the vertical bar its true standard error exceeds a tenth of the mean, the average falls far below "
-        "the truth and its interval no longer tells. (b) The median path shrinks about twice as fast as the "
-        "mean; grey: nine tenths of the paths (sample quantiles). (c) Meanwhile E σ_t² = σ_0² for ever. (d) "
-        "E(μ_t − μ_0)² = tσ_0²/n grows for ever, while the typical displacement stops: μ_t converges almost "
-        "surely."
+        "A Gaussian refitted to n of its own samples. (a) E σ_t = c₄(n)^t σ_0 (lines) is an equality, so "
+        "the paper's bound is attained at α = c₄(n). Open markers: under the √-tilt, without variance. "
+        "Filled markers: the plain average of N paths with its nominal 95 % interval (± 1.96 standard "
+        "errors); past the vertical bar its true standard error exceeds a tenth of the mean, the average "
+        "falls far below the truth and its interval no longer tells. (b) The median path shrinks about "
+        "twice as fast as the mean; grey: nine tenths of the paths (sample quantiles). (c) Meanwhile E "
+        "σ_t² = σ_0² for ever. (d) E(μ_t − μ_0)² = tσ_0²/n grows for ever, while the typical displacement "
+        "stops: μ_t converges almost surely."
     ),
     certificates=(
         "gaussian-collapse::mean_scale_is_exact",
