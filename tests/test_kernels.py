@@ -1,11 +1,12 @@
 """Compiled kernels give the bits of the same functions in plain Python, draw by draw."""
 
 import math
+from fractions import Fraction
 
 import numpy as np
 import pytest
 
-from theorycheck.kernels import curation, gaussian, particles, retraining, wishart
+from theorycheck.kernels import curation, gaussian, normals, particles, retraining, sums, wishart
 
 GENERAL = np.random.default_rng(7).normal(size=(3, 3))
 X = np.array([0.6, -0.64, 0.48])
@@ -20,7 +21,6 @@ DRAWN = np.random.default_rng(8).normal(size=(2, 6, 4, 3))
 
 # Module, kernel, arguments after the generator (arrays to be filled at the end), how many are filled.
 CALLS = [
-    *((gaussian, "standard_draw", (noise,), 0) for noise in (0, 1)),
     *(
         (gaussian, "literal", (n, steps, ddof, real, noise, *np.zeros((3, 4))), 3)
         for n, steps, ddof, real, noise in [
@@ -28,6 +28,7 @@ CALLS = [
             (5, 4, 0, 2, 0),
             (3, 5, 1, 0, 1),
             (4, 3, 0, 4, 1),
+            (700, 2, 1, 600, 0),
         ]
     ),
     *(
@@ -50,7 +51,7 @@ CALLS = [
         (curation, "reduced", (REFERENCE, A, k, users, 3, w, np.tile(P, (3, 1))), 1)
         for k, users, w in [(1, 5, 0.0), (4, 9, 0.3), (3, 10**5, 0.6), (1000, 10**9, 0.0)]
     ),
-    (curation, "draw_index", (np.cumsum(P),), 0),
+    (curation, "draw_index", (np.cumsum(P), np.array([0, 1, 1, 3])), 0),
     (particles, "propose", (*MIXTURES, np.zeros((2, 7, 3))), 1),
     (particles, "keep", (np.exp(DRAWN[..., 0]), DRAWN, np.zeros((2, 6, 3))), 1),
     *((retraining, "draw", (law, 0.7, 1.3), 0) for law in range(7)),
@@ -88,11 +89,12 @@ CALLS = [
 ]
 
 
-def plain(monkeypatch, module):
-    """Replace the module's kernels, so that even helpers run as plain Python."""
-    for name, value in list(vars(module).items()):
-        if hasattr(value, "py_func"):
-            monkeypatch.setattr(module, name, value.py_func)
+def plain(monkeypatch):
+    """Replace all kernels, so that even helpers run as plain Python."""
+    for module in (curation, gaussian, normals, particles, retraining, sums, wishart):
+        for name, value in list(vars(module).items()):
+            if hasattr(value, "py_func"):
+                monkeypatch.setattr(module, name, value.py_func)
 
 
 def outcome(function, arguments, filled):
@@ -111,7 +113,7 @@ def outcome(function, arguments, filled):
 )
 def test_compiled_equals_plain_python(monkeypatch, module, name, arguments, filled):
     compiled = outcome(getattr(module, name), arguments, filled)
-    plain(monkeypatch, module)
+    plain(monkeypatch)
     assert compiled == outcome(getattr(module, name), arguments, filled)
 
 
@@ -148,13 +150,6 @@ class Scripted:
         return self.uniforms.pop(0)
 
 
-@pytest.mark.parametrize(
-    ("uniform", "sign"), [(0.0, 1.0), (np.nextafter(0.5, 0), 1.0), (0.5, -1.0), (0.9, -1.0)]
-)
-def test_the_two_points_share_the_unit_interval(uniform, sign):
-    assert gaussian.standard_draw.py_func(Scripted(uniform), gaussian.TWO_POINT) == sign
-
-
 @pytest.mark.parametrize("uniform", [0.0, 0.1, 0.25, 0.3, 0.5, np.nextafter(0.5, 0), 0.75, 0.9])
 @pytest.mark.parametrize(
     "cumulative", [[1.0], [0.25, 1.0], [0.25, 0.5, 0.75, 1.0], [0.0, 0.5, 0.5, 0.5, 0.75]]
@@ -162,13 +157,24 @@ def test_the_two_points_share_the_unit_interval(uniform, sign):
 def test_atoms_share_half_open_intervals(uniform, cumulative):
     # The last atom also takes what rounding leaves above the last cumulative probability.
     expected = min(sum(c <= uniform for c in cumulative), len(cumulative) - 1)
-    assert curation.draw_index.py_func(Scripted(uniform), np.array(cumulative)) == expected
+    for cells in (1, 2, 4, 64):
+        guide = np.full(cells, -1)
+        curation.fill_guide.py_func(np.array(cumulative), guide)
+        assert curation.draw_index.py_func(Scripted(uniform), np.array(cumulative), guide) == expected
+
+
+def test_a_guide_leaves_little_to_look_at():
+    """Each cell's first possible atom, and no atom before it: with the cells' ends as the uniform numbers."""
+    cumulative = np.cumsum(np.random.default_rng(1).dirichlet(np.ones(50)))
+    guide = np.full(256, -1)
+    curation.fill_guide(cumulative, guide)
+    assert guide.tolist() == np.searchsorted(cumulative, np.arange(256) / 256, side="right").tolist()
 
 
 @pytest.mark.parametrize(("uniform", "kept"), [(0.0, 0), (0.2, 0), (0.25, 1), (0.5, 1), (0.75, 0), (0.99, 0)])
 def test_kept_proposals_share_half_open_intervals(monkeypatch, uniform, kept):
     # Proposals 0, 1, 0 of weights ¼, ½, ¼.
-    plain(monkeypatch, curation)
+    plain(monkeypatch)
     p = np.array([[0.5, 0.5]])
     rng = Scripted(0.1, 0.7, 0.2, uniform)
     curation.literal(rng, p[0], np.array([0.25, 0.5]), 3, 1, 1, 0.0, p)
@@ -177,10 +183,39 @@ def test_kept_proposals_share_half_open_intervals(monkeypatch, uniform, kept):
 
 
 def test_points_that_coincide_end_the_path(monkeypatch):
-    plain(monkeypatch, gaussian)
+    signs = [0.1, 0.9, 0.7, -0.7, 0.5]
+    plain(monkeypatch)
+
+    def draw(stream, count, out):
+        out[:count] = [stream.pop() for _ in range(count)]
+
+    monkeypatch.setattr(gaussian, "start", lambda rng: signs)
+    monkeypatch.setattr(gaussian, "draw", draw)
     outputs = np.zeros((3, 1))
-    rng = Scripted(0.1, 0.9, 0.7, 0.7, 0.5)
-    gaussian.literal(rng, 2, 3, 1, 0, gaussian.TWO_POINT, *outputs)
-    # Points ±1 have mean 0 and variance 2; then both are μ − σ = −√2.
-    assert outputs[:, 0].tolist() == pytest.approx([-math.sqrt(2), -math.inf, math.sqrt(2)])
-    assert rng.uniforms == [0.5]
+    gaussian.literal(None, 2, 3, 1, 0, gaussian.TWO_POINT, *outputs)
+    # Points 1 and −1 have mean 0 and variance 2; then both are μ + σ = √2.
+    assert outputs[:, 0].tolist() == pytest.approx([math.sqrt(2), -math.inf, math.sqrt(2)])
+    assert signs == [0.1]
+
+
+# --- sums ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 15, 16, 17, 18, 31, 33, 64, 500, 513])
+def test_sums_are_exact_but_for_rounding(count):
+    x = np.random.default_rng(2).normal(3.0, 1.0, 520)
+    exact = [Fraction(value) for value in x[:count].tolist()]
+    mean = sum(exact) / count
+    squares = sum((value - mean) ** 2 for value in exact)
+    before, scratch = x.tolist(), np.full(520, math.nan)
+    found = sums.spread(x, count, scratch)
+    assert x.tolist() == before
+    assert found[0] == pytest.approx(float(mean), rel=1e-15)
+    assert found[1] == pytest.approx(float(squares), rel=1e-14, abs=1e-30)
+    assert sums.fold(x, count) == pytest.approx(float(sum(exact)), rel=1e-15)
+    assert x[count:].tolist() == before[count:]
+
+
+def test_equal_entries_have_no_spread():
+    for count in (1, 2, 7, 100, 301):
+        assert sums.spread(np.full(count, -1.0), count, np.empty(count)) == (-1.0, 0.0)

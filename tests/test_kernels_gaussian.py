@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from scipy import stats
+from streams import Normals
 
 from theorycheck.loops.gaussian import simulate
 
@@ -13,19 +14,18 @@ def close(paths, expected):
         np.testing.assert_allclose(field, values, rtol=1e-10, atol=1e-12)
 
 
-def refit(rng, n, steps, ddof=1, real=0, noise="gaussian"):
+def refit(draw, n, steps, ddof=1, real=0, noise="gaussian"):
     """One path of the loop as the paper defines it: points on their own scale, np.mean and np.std."""
     mean, scale, length = 0.0, 1.0, 0.0
     for _ in range(steps):
         if scale == 0:
             break
-        fresh = rng.standard_normal(real)
-        if noise == "gaussian":
-            unit = rng.standard_normal(n - real)
-        else:
-            unit = np.where(rng.random(n - real) < 0.5, 1.0, -1.0)
+        unit = draw(n)
+        fresh, own = unit[:real], unit[real:]
+        if noise == "two-point":
+            own = np.where(own < 0, -1.0, 1.0)
         # Points of equal sign coincide exactly, whatever rounding does to their mean.
-        points = np.concatenate([fresh, mean + scale * unit])
+        points = np.concatenate([fresh, mean + scale * own])
         length += abs(np.mean(points) - mean)
         mean = np.mean(points)
         scale = np.std(points, ddof=ddof) if np.ptp(points) > 0 else 0.0
@@ -47,14 +47,19 @@ def refit(rng, n, steps, ddof=1, real=0, noise="gaussian"):
         (3, True, 0, "two-point"),
         (6, False, 0, "two-point"),
         (6, True, 2, "two-point"),
+        # More points than are drawn at once.
+        (513, False, 0, "gaussian"),
+        (1100, True, 0, "gaussian"),
+        (1100, False, 600, "gaussian"),
+        (1100, False, 300, "two-point"),
     ],
 )
 def test_literal(n, biased, real, noise, steps):
     paths = simulate(
         np.random.default_rng(5), n, steps, 6, kernel="literal", biased=biased, real=real, noise=noise
     )
-    rng = np.random.default_rng(5)
-    close(paths, [refit(rng, n, steps, 0 if biased else 1, real, noise) for _ in range(6)])
+    draw = Normals(np.random.default_rng(5))
+    close(paths, [refit(draw, n, steps, 0 if biased else 1, real, noise) for _ in range(6)])
 
 
 def test_some_two_point_paths_end_and_some_do_not():

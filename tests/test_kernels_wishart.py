@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from scipy import linalg
+from streams import Normals
 
 from theorycheck.kernels import wishart
 from theorycheck.loops.covariance import simulate_covariance, tilted_ratio
@@ -11,11 +12,11 @@ STARTS = {d: np.random.default_rng(d).normal(size=(d, d)) for d in (1, 2, 3, 5)}
 CASES = [(d, n) for d in STARTS for n in (2, 3, 4, 7)]
 
 
-def literal(rng, factor, n, steps):
+def literal(draw, factor, n, steps):
     """One path: points from the current factor, np.cov, and the centred points as the next factor."""
     covariance = factor @ factor.T
     for _ in range(steps):
-        points = factor @ rng.standard_normal((n, factor.shape[1])).T
+        points = factor @ np.array([draw(n) for _ in range(factor.shape[1])])
         covariance = np.cov(points, ddof=1).reshape(covariance.shape)
         factor = (points - points.mean(axis=1, keepdims=True)) / np.sqrt(n - 1)
     return covariance
@@ -28,7 +29,7 @@ def reflection(u):
     return np.eye(len(u)) - (np.outer(v, v) / (1 - u[0]) if v @ v > 1e-20 else 0)
 
 
-def bartlett(rng, factor, n, steps, direction=None):
+def bartlett(rng, draw, factor, n, steps, direction=None):
     """One path from Bartlett's factors; with a direction, the first χ has a degree of freedom more."""
     for _ in range(steps):
         if direction is not None:
@@ -38,7 +39,7 @@ def bartlett(rng, factor, n, steps, direction=None):
         triangle = np.zeros((width, min(width, n - 1)))
         for i, row in enumerate(triangle):
             below = min(i, row.size)
-            row[:below] = rng.standard_normal(below)
+            row[:below] = draw(below)
             if i < row.size:
                 row[i] = np.sqrt(rng.chisquare(n - 1 - i + (direction is not None and i == 0)))
         factor = factor @ triangle / np.sqrt(n - 1)
@@ -50,8 +51,8 @@ def bartlett(rng, factor, n, steps, direction=None):
 def test_literal(d, n, steps):
     covariance = np.full((3, d, d), np.nan)
     wishart.literal(np.random.default_rng(1), STARTS[d], n, steps, covariance)
-    rng = np.random.default_rng(1)
-    expected = [literal(rng, STARTS[d], n, steps) for _ in range(3)]
+    draw = Normals(np.random.default_rng(1))
+    expected = [literal(draw, STARTS[d], n, steps) for _ in range(3)]
     np.testing.assert_allclose(covariance, expected, rtol=1e-10, atol=1e-13)
 
 
@@ -64,8 +65,9 @@ def test_reduced(d, n, steps, tilt):
     factors, log_scale = np.full((3, d, d), np.nan), np.full(3, np.nan)
     wishart.reduced(np.random.default_rng(2), STARTS[d], n, steps, x, tilt, factors, log_scale)
     rng = np.random.default_rng(2)
+    draw = Normals(rng)
     for factor, logarithm in zip(factors, log_scale, strict=True):
-        expected = bartlett(rng, STARTS[d], n, steps, x if tilt else None)
+        expected = bartlett(rng, draw, STARTS[d], n, steps, x if tilt else None)
         largest = np.abs(expected).max() if steps else 1.0
         padded = np.pad(expected / largest, ((0, 0), (0, d - expected.shape[1])))
         np.testing.assert_allclose(factor, padded, rtol=1e-9, atol=1e-12)
@@ -76,7 +78,8 @@ def test_a_direction_along_the_first_axis_needs_no_reflection():
     factors, log_scale = np.zeros((1, 2, 2)), np.zeros(1)
     x = np.array([1.0, 0.0])
     wishart.reduced(np.random.default_rng(2), np.diag([2.0, 3.0]), 6, 1, x, 1, factors, log_scale)
-    expected = bartlett(np.random.default_rng(2), np.diag([2.0, 3.0]), 6, 1, x)
+    rng = np.random.default_rng(2)
+    expected = bartlett(rng, Normals(rng), np.diag([2.0, 3.0]), 6, 1, x)
     np.testing.assert_allclose(factors[0] * np.exp(log_scale[0]), expected, rtol=1e-12)
 
 
@@ -85,11 +88,12 @@ def test_covariances_of_simulated_loops(d, n):
     start = STARTS[d] @ STARTS[d].T
     root = linalg.sqrtm(start)
     drawn = simulate_covariance(np.random.default_rng(3), start, n, 2, 2, kernel="literal")
-    rng = np.random.default_rng(3)
-    np.testing.assert_allclose(drawn, [literal(rng, root, n, 2) for _ in range(2)], rtol=1e-7, atol=1e-9)
+    draw = Normals(np.random.default_rng(3))
+    np.testing.assert_allclose(drawn, [literal(draw, root, n, 2) for _ in range(2)], rtol=1e-7, atol=1e-9)
     drawn = simulate_covariance(np.random.default_rng(3), start, n, 2, 2, kernel="reduced")
     rng = np.random.default_rng(3)
-    factors = [bartlett(rng, root, n, 2) for _ in range(2)]
+    draw = Normals(rng)
+    factors = [bartlett(rng, draw, root, n, 2) for _ in range(2)]
     np.testing.assert_allclose(drawn, [f @ f.T for f in factors], rtol=1e-7, atol=1e-9)
 
 
@@ -100,8 +104,9 @@ def test_tilted_ratio(d, n, steps):
     x = np.full(d, 1 / np.sqrt(d))
     ratio = tilted_ratio(np.random.default_rng(4), start, n, steps, 3, x)
     rng = np.random.default_rng(4)
+    draw = Normals(rng)
     for value in ratio:
-        factor = bartlett(rng, linalg.sqrtm(start), n, steps, x)
+        factor = bartlett(rng, draw, linalg.sqrtm(start), n, steps, x)
         left, singular, _ = linalg.svd(factor, full_matrices=False)
         root = left @ np.diag(singular) @ left.T
         assert value == pytest.approx(x @ root @ x / np.sqrt(x @ root @ root @ x), rel=1e-7)

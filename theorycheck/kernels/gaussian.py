@@ -7,26 +7,27 @@ does) and the length Σ|μ_{s+1} − μ_s| that the mean has travelled.
 
 import math
 
+import numpy as np
+
 from theorycheck.kernels.jit import kernel
+from theorycheck.kernels.normals import BATCH, draw, start
+from theorycheck.kernels.sums import spread
 
 GAUSSIAN, TWO_POINT = 0, 1
-
-
-@kernel
-def standard_draw(rng, noise):
-    """One draw with mean 0 and variance 1: Gaussian, or ±1 with equal chance."""
-    if noise == GAUSSIAN:
-        return rng.standard_normal()
-    return 1.0 if rng.random() < 0.5 else -1.0
 
 
 @kernel
 def literal(rng, samples, steps, ddof, real, noise, mean, log_scale, length):
     """Draw what the paper draws: `samples` points a generation, `real` of them fresh real data.
 
-    Points are kept relative to the current mean, so that a scale far below the mean's rounding error is
-    still resolved. `ddof` is 1 for the unbiased variance and 0 for the maximum-likelihood one.
+    Points are kept relative to the current mean and in units of the current scale, so that a scale far below
+    the mean's rounding error is still resolved. They come in parts that stay in the innermost cache, whose
+    means and squares are merged (Chan, Golub and LeVeque, 1983). `noise` is GAUSSIAN, or TWO_POINT for ±1
+    with equal chance; `ddof` is 1 for the unbiased variance and 0 for the maximum-likelihood one.
     """
+    stream = start(rng)
+    part = np.empty(min(samples, BATCH))
+    scratch = np.empty(part.size)
     for path in range(mean.size):
         centre = 0.0
         log_sigma = 0.0
@@ -35,15 +36,22 @@ def literal(rng, samples, steps, ddof, real, noise, mean, log_scale, length):
             sigma = math.exp(log_sigma)
             average = 0.0
             squares = 0.0
-            for j in range(samples):
-                # Welford's update, in units of the current scale.
-                if j < real:
-                    z = (rng.standard_normal() - centre) / sigma
-                else:
-                    z = standard_draw(rng, noise)
-                change = z - average
-                average += change / (j + 1)
-                squares += change * (z - average)
+            done = 0
+            while done < samples:
+                count = min(samples - done, part.size)
+                draw(stream, count, part)
+                fresh = min(max(real - done, 0), count)
+                for i in range(fresh):
+                    part[i] = (part[i] - centre) / sigma
+                if noise == TWO_POINT:
+                    for i in range(fresh, count):
+                        part[i] = math.copysign(1.0, part[i])
+                centre_of_part, squares_of_part = spread(part, count, scratch)
+                change = centre_of_part - average
+                share = count / (done + count)
+                average += share * change
+                squares += squares_of_part + share * done * change * change
+                done += count
             centre += sigma * average
             travelled += sigma * abs(average)
             if squares == 0.0:

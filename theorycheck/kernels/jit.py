@@ -50,11 +50,13 @@ def name(function: Callable) -> str:
 def kernel(function: Callable) -> Any:
     """Compile `function` with Numba, releasing the interpreter lock.
 
-    Floating point stays strict (no fastmath), so compiled and interpreted results agree bit for bit.
+    Floating point stays strict (no fastmath), so compiled and interpreted results agree bit for bit. Only a
+    division by zero differs: compiled, it gives ±∞ or NaN instead of an exception, as a loop that may raise
+    cannot be vectorised.
     Kernels of this package are cached on disk; kernels of a user's own file are compiled afresh each
     time, because nothing tells which other files they call.
     """
-    dispatcher: Any = njit(nogil=True)(function)
+    dispatcher: Any = njit(nogil=True, error_model="numpy")(function)
     # With NUMBA_DISABLE_JIT=1, njit returns the function itself: nothing to cache.
     if hasattr(dispatcher, "py_func") and Path(function.__code__.co_filename).resolve().parent == _HERE:
         dispatcher._cache = _SourceKeyedCache(function)

@@ -8,6 +8,7 @@ import math
 
 import numpy as np
 
+from theorycheck.kernels import normals
 from theorycheck.kernels.jit import kernel
 
 
@@ -19,23 +20,25 @@ def literal(rng, start, samples, steps, covariance):
     points divided by √ν are themselves a factor of the next covariance, so no decomposition is needed.
     """
     d = start.shape[0]
+    stream = normals.start(rng)
+    coordinates = np.empty(samples)
+    factor = np.zeros((d, max(d, samples)))
+    points = np.empty((d, samples))
     for path in range(covariance.shape[0]):
         width = d
-        factor = np.zeros((d, max(d, samples)))
-        points = np.empty((d, samples))
         for i in range(d):
             for k in range(d):
                 factor[i, k] = start[i, k]
-        z = np.empty(max(d, samples))
         for _ in range(steps):
-            for j in range(samples):
-                for k in range(width):
-                    z[k] = rng.standard_normal()
+            for i in range(d):
+                for j in range(samples):
+                    points[i, j] = 0.0
+            for k in range(width):
+                # One coordinate of all points at once: the innermost loop is the longest.
+                normals.draw(stream, samples, coordinates)
                 for i in range(d):
-                    total = 0.0
-                    for k in range(width):
-                        total += factor[i, k] * z[k]
-                    points[i, j] = total
+                    for j in range(samples):
+                        points[i, j] += factor[i, k] * coordinates[j]
             for i in range(d):
                 average = 0.0
                 for j in range(samples):
@@ -66,9 +69,10 @@ def reduced(rng, start, samples, steps, direction, tilt, factors, log_scale):
     """
     d = start.shape[0]
     freedom = samples - 1
+    stream = normals.start(rng)
     u = np.empty(d)
     row = np.empty(d)
-    bartlett = np.empty((d, d))
+    bartlett = np.zeros((d, d))
     for path in range(factors.shape[0]):
         factor = factors[path]
         width = d
@@ -79,11 +83,13 @@ def reduced(rng, start, samples, steps, direction, tilt, factors, log_scale):
         for _ in range(steps):
             rank = min(width, freedom)
             if tilt == 1:
-                norm = 0.0
                 for k in range(width):
                     u[k] = 0.0
-                    for i in range(d):
+                for i in range(d):
+                    for k in range(width):
                         u[k] += factor[i, k] * direction[i]
+                norm = 0.0
+                for k in range(width):
                     norm += u[k] * u[k]
                 norm = math.sqrt(norm)
                 # Householder reflection that exchanges the first axis and u: v = u/|u| − e_1.
@@ -101,20 +107,19 @@ def reduced(rng, start, samples, steps, direction, tilt, factors, log_scale):
                         for k in range(width):
                             factor[i, k] -= 2.0 * along * u[k] / square
             for i in range(width):
-                for k in range(min(i, rank)):
-                    bartlett[i, k] = rng.standard_normal()
+                normals.draw(stream, min(i, rank), bartlett[i])
                 if i < rank:
                     bartlett[i, i] = math.sqrt(rng.chisquare(freedom - i + (tilt if i == 0 else 0)))
             largest = 0.0
             for i in range(d):
                 for k in range(rank):
-                    total = 0.0
-                    for j in range(k, width):
-                        total += factor[i, j] * bartlett[j, k]
-                    row[k] = total / math.sqrt(freedom)
-                    largest = max(largest, abs(row[k]))
+                    row[k] = 0.0
+                for j in range(width):
+                    for k in range(min(j + 1, rank)):
+                        row[k] += factor[i, j] * bartlett[j, k]
                 for k in range(width):
-                    factor[i, k] = row[k] if k < rank else 0.0
+                    factor[i, k] = row[k] / math.sqrt(freedom) if k < rank else 0.0
+                    largest = max(largest, abs(factor[i, k]))
             width = rank
             if largest == 0.0:
                 break
