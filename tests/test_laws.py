@@ -91,6 +91,12 @@ def test_samples_are_sorted_and_weigh_the_same():
     assert isinstance(laws.points(law), Points)
 
 
+def test_a_value_seen_again_weighs_more():
+    x, weight = laws.points(laws.checked([2, 1, 2, 7, 2]))
+    assert x.tolist() == [1, 2, 7]
+    assert weight.tolist() == [1 / 5, 3 / 5, 1 / 5]
+
+
 def test_a_mixture_is_checked_all_the_way_down():
     law = laws.checked(Mixture((0.5, 0.5 + 5e-10), ([2, 1], stats.norm())))
     assert sum(law.weights) == pytest.approx(1, abs=1e-15)

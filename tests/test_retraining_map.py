@@ -173,7 +173,7 @@ def test_arrays_of_weights_and_of_theta(family, law, theta):
         assert alone.theta.shape == theta.shape
         assert alone.error.shape == ()
         np.testing.assert_allclose(together.theta[i], alone.theta, rtol=1e-11)
-        np.testing.assert_allclose(batch.theta[0][i], alone.theta, rtol=1e-11)
+        np.testing.assert_allclose(batch.theta[0][i], alone.theta, rtol=1e-11, atol=1e-15)
         np.testing.assert_allclose(batch.theta[1][i], loop.step(starts[1], lambdas[i]).theta, rtol=1e-11)
 
 
@@ -251,6 +251,20 @@ def test_the_best_of_several_maxima(data):
     found = [np.interp(t, grid, heights) for t in loop.maxima[:, 0]]
     assert found == sorted(found, reverse=True)
     assert len(np.unique(np.round(loop.maxima, 3))) == len(loop.maxima) > 1
+
+
+@pytest.mark.parametrize("law", [stats.norm(0, 2), stats.gamma(3), [1.0, 2.0, 2.0, 5.0]], ids=str)
+def test_the_search_starts_from_the_whole_and_from_four_quarters(law, monkeypatch):
+    loop, parts = Retraining(logistic(), law), []
+    uphill = Retraining._uphill
+    monkeypatch.setattr(
+        Retraining,
+        "_uphill",
+        lambda self, part, whole: parts.append(part.weight.sum()) or uphill(self, part, whole),
+    )
+    _ = loop.maxima
+    assert 3 <= len(parts) <= 5
+    np.testing.assert_allclose(parts, 1, rtol=1e-12)
 
 
 def test_orbits():

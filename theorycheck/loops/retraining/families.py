@@ -24,9 +24,9 @@ _Z = (X - LOCATION) / SCALE
 
 def _quantiles(points: Points, *levels: float) -> list[float]:
     order = np.argsort(points.x)
-    weight = points.weight[order]
-    # An atom's own quantile is the middle of its step.
-    return np.interp(levels, np.cumsum(weight) - weight / 2, points.x[order]).tolist()
+    below = np.cumsum(points.weight[order])
+    at = np.searchsorted(below, np.array(levels) * below[-1])
+    return points.x[order][at].tolist()
 
 
 def _number(name: str, value: Any, most: float = math.inf) -> sp.Expr:

@@ -61,7 +61,8 @@ def points(law: Any, level: int = 0) -> Points:
         weights = [w * part.weight for w, part in zip(law.weights, parts, strict=True)]
         return Points(np.concatenate([part.x for part in parts]), np.concatenate(weights))
     if isinstance(law, np.ndarray):
-        return Points(law, np.full(law.size, 1 / law.size))
+        values, counts = np.unique(law, return_counts=True)
+        return Points(values, counts / law.size)
     if hasattr(law, "pmf"):
         # Closer to 1, quantiles of some discrete laws round to infinity.
         low, high = law.ppf(1e-15), law.isf(1e-15)

@@ -82,8 +82,8 @@ class Retraining:
         points = self._rules[2]
         order = np.argsort(points.x)
         x, weight = points.x[order], points.weight[order]
-        # An atom belongs to the quarter that holds the middle of its step.
-        quarter = (4 * (np.cumsum(weight) - weight / 2) / weight.sum()).astype(int)
+        # An atom belongs to the quarter that holds the middle of its step; rounding must not make a fifth.
+        quarter = np.minimum(4 * (np.cumsum(weight) - weight / 2) / weight.sum(), 3).astype(int)
         found = [self._uphill(points, points)]
         self._converges(points, found[0])
         for part in np.unique(quarter):
@@ -161,7 +161,7 @@ class Retraining:
         """G(θ) for each λ: θ of shape (…, p) against λ of shape (…), broadcast.
 
         The quadratures are refined until a Newton step on the next finer one is below `TOLERANCE`; that
-        step's length is the reported error.
+        step is taken, and its length is the reported error.
         """
         theta, weight = self._paired(theta, synthetic_weight)
         frame = self._frame(theta)
@@ -190,7 +190,7 @@ class Retraining:
                 f"the quadrature for {self.family.name} must converge, got an error of {error.max():.3g} at "
                 f"θ = {rows[int(np.argmax(error))].tolist()}"
             )
-        return Solution(found, error + 1e-15 * size, UPHILL)
+        return Solution(found - correction, error + 1e-15 * size, UPHILL)
 
     def _paired(self, theta: Any, synthetic_weight: Any) -> tuple[np.ndarray, np.ndarray]:
         weight = weights(synthetic_weight)

@@ -25,15 +25,15 @@ def measured_rates(loop: Retraining, weight: np.ndarray) -> list[Measured]:
     """The limiting ratio of successive errors ‖θ_t − θ*‖ of an orbit, for each λ of shape (k,).
 
     Lengths are in the (−A)-inner product, in which the Jacobian is self-adjoint: its unit is the standard
-    error of one observation. An orbit starts a hundredth of it off θ*, in the direction that the measured
+    error of one observation. An orbit starts a thousandth of it off θ*, in the direction that the measured
     Jacobian shrinks least (elsewhere the ratio has the same limit, later), and ends when its error is down
-    by 10³.
+    by 10².
     """
     metric = -loop.hessians[0]
     factors, directions = np.linalg.eig(loop.measured_jacobian(weight)[0])
     largest = np.argmax(np.abs(factors), axis=-1)
     slowest = np.take_along_axis(directions, largest[:, None, None], axis=-1)[..., 0].real
-    gap = 1e-2 * slowest / np.sqrt(np.einsum("ki,ij,kj->k", slowest, metric, slowest))[:, None]
+    gap = 1e-3 * slowest / np.sqrt(np.einsum("ki,ij,kj->k", slowest, metric, slowest))[:, None]
     sizes: list[list[float]] = [[] for _ in weight]
     noise = np.zeros(weight.size)
     running = np.arange(weight.size)
@@ -55,7 +55,7 @@ def measured_rates(loop: Retraining, weight: np.ndarray) -> list[Measured]:
 
 
 def _ended(sizes: list[float], noise: float) -> bool:
-    """Down by 10³, down to the noise, at its limit (three ratios agree to rounding), or too long.
+    """Down by 10², down to the noise, at its limit (three ratios agree to rounding), or too long.
 
     Ratios near 1 agree before anything has moved, so a limit counts when the error is down by 10, or late.
     """
@@ -66,7 +66,7 @@ def _ended(sizes: list[float], noise: float) -> bool:
     settled = np.ptp(np.divide(sizes[-3:], sizes[-4:-1])) < 1e-12 and (
         sizes[-1] <= 0.1 * sizes[0] or len(sizes) >= 20
     )
-    return bool(settled) or sizes[-1] <= 1e-3 * sizes[0] or len(sizes) >= MOST_STEPS
+    return bool(settled) or sizes[-1] <= 1e-2 * sizes[0] or len(sizes) >= MOST_STEPS
 
 
 def _limit(sizes: list[float], noise: float, share: float) -> Measured:
