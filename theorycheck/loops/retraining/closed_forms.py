@@ -30,6 +30,16 @@ def fixed_variance(n, weight, t):
     return (1 - rate(weight) ** t) ** 2 / n + conditional_variance(n, weight, t)
 
 
+def stationary(weight, protocol):
+    """n·Var θ_t as t → ∞: 1 + λ/(1+2λ) with a fixed real set, (1+λ)/(1+2λ) with fresh ones."""
+    return 1 + weight / (1 + 2 * weight) if protocol == "fixed" else (1 + weight) / (1 + 2 * weight)
+
+
+def at_decay(expression, weight, t, decay):
+    """The expression with ρ^t replaced by `decay`."""
+    return sp.expand_power_exp(expression).subs(rate(weight) ** t, decay)
+
+
 def geometric_sum(ratio, t):
     """Σ_{l<t} ρ^l, for ρ ≠ 1."""
     return (1 - ratio**t) / (1 - ratio)
