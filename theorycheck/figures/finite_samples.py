@@ -147,9 +147,9 @@ figure = Figure(
         "both protocols."
     ),
     certificates=(
-        "finite-sample-stability::squared_error_is_exact",
-        "finite-sample-stability::model_is_normal",
-        "finite-sample-stability::stationary_variance",
+        "finite-sample-variance::squared_error_is_exact",
+        "finite-sample-variance::model_is_normal",
+        "finite-sample-variance::stationary_variance",
         "finite-sample-stability::bound_covers_at_each_time",
         "finite-sample-stability::looseness_in_variance",
         "finite-sample-stability::oracle_needs_no_logarithm_at_one_time",
