@@ -62,7 +62,7 @@ def picture(figure: Figure, table: Table, form: str, dpi: int = DPI) -> bytes:
 
 def caption(figure: Figure, table: Table, seed: int, command: str) -> str:
     """What is shown, N, the certificates behind it, seed, version and the command that made it."""
-    axes = [f"({key}) x: {panel.x}, y: {panel.y}" for key, panel in figure.panels.items()]
+    axes = [f"({key}) x: {panel.x}, y: {panel.y}" for key, panel in figure.panels.items() if panel.x]
     paragraphs = [
         f"{figure.title}. {figure.shown}",
         " ".join(table.notes),

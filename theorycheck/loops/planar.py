@@ -75,20 +75,27 @@ def _nodes(start: float, stop: float, scale: float) -> tuple[np.ndarray, np.ndar
     return (edges[:-1, None] + half * (1 + node)).ravel(), (half * weight).ravel()
 
 
+def circle() -> np.ndarray:
+    """The means of the eight Gaussians, shape (8, 2)."""
+    angle = np.arange(8) * np.pi / 4
+    return CIRCLE * np.column_stack([np.cos(angle), np.sin(angle)])
+
+
+def moons() -> tuple[np.ndarray, np.ndarray]:
+    """Points on the two half-circles, shape (2·ANGLES, 2), and their weights in a mean over the angle."""
+    node, weight = np.polynomial.legendre.leggauss(ANGLES)
+    angle = np.pi * (1 + node) / 2
+    upper = np.column_stack([np.cos(angle), np.sin(angle)])
+    return np.concatenate([upper, [1.0, 0.5] - upper]), np.tile(weight / 4, 2)
+
+
 def eight_gaussians(target: Sequence[float] = (CIRCLE, 0.0)) -> Population:
     """Eight equal Gaussians on a circle, by default with one's centre as x*; labels are the modes."""
-    angle = np.arange(8) * np.pi / 4
-    centres = CIRCLE * np.column_stack([np.cos(angle), np.sin(angle)])
-    return gaussians(centres, CIRCLE_SCALE, Distance(target, FREE))
+    return gaussians(circle(), CIRCLE_SCALE, Distance(target, FREE))
 
 
 def two_moons(target: Sequence[float] = (0.0, 1.0)) -> Population:
     """Two half-circles with Gaussian noise (a mixture over the angle), as scikit-learn draws them."""
-    node, weight = np.polynomial.legendre.leggauss(ANGLES)
-    angle = np.pi * (1 + node) / 2
-    upper = np.column_stack([np.cos(angle), np.sin(angle)])
-    centres = np.concatenate([upper, [1.0, 0.5] - upper])
-    return gaussians(
-        centres, MOON_SCALE, Distance(target, FREE), np.tile(weight / 4, 2),
-        np.repeat([0, 1], ANGLES), ("upper", "lower"),
-    )  # fmt: skip
+    centres, weights = moons()
+    labels = np.repeat([0, 1], ANGLES)
+    return gaussians(centres, MOON_SCALE, Distance(target, FREE), weights, labels, ("upper", "lower"))
