@@ -24,7 +24,11 @@ CHOICES = (2, 4, 16, 64, inf)
 ATOMS = np.array([0.2, 0.5, 0.7, 1.0])  # e^r of four states, equally likely at first
 BETA = 1.0  # r* − r ~ Beta(β, 1): no atom at the top
 STEPS, LONG = 40, 1000
-LITERAL = {2: (2, 4, 8, 16), 4: (2, 4, 8), 16: (2, 4)}  # generations of the literal loop, by K
+LITERAL: dict[float, tuple[int, ...]] = {
+    2: (2, 4, 8, 16),
+    4: (2, 4, 8),
+    16: (2, 4),
+}  # generations of the literal loop, by K
 USERS, PATHS = 500, 1024
 
 K, WEIGHT = 4, 1.0  # of the densities; λ where there is real data
