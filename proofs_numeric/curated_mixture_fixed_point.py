@@ -124,6 +124,18 @@ def limit_raises_the_reward(law, share, factor=lambda eta: eta, relation=at_leas
     ]
 
 
+@theorem.search(
+    at=[dict(share=Fraction(1, 2))],
+    given={"law": FiniteLaws((2, 2))},
+    generations=10,
+    sharp=1.01,
+    rivals={"1/(1−η)": dict(factor=lambda eta: 1 / (1 - eta))},
+)
+def worst_case_of_the_gain(share, law, factor=lambda eta: eta):
+    """No law on two atoms gains less, and where the best state is rare, so η small, none gains more."""
+    return limit_raises_the_reward(law, share, factor)[1]
+
+
 # --- the loop goes there ------------------------------------------------------------------------------------
 
 STATES = {
@@ -161,6 +173,26 @@ def loop_tends_to_the_fixed_point(
         limit(*STATES[states], proposals, weight),
         scale=1,
     )
+
+
+@theorem.certified(
+    at=[
+        dict(proposals=K, weight=w)
+        for K, w in ((2, Fraction(1, 2)), (2, Fraction(20)), (5, Fraction(3, 2)), (math.inf, Fraction(1, 2)))
+    ],
+    scope="p_ref = (½, 3/10, 1/5), a = (1/5, ½, 1)",
+    rivals={
+        "K + 1": dict(proposals=2, solve=lambda p, r, K, w: curation.fixed_point(p, r, K + 1, w)),
+        "λ off by 10⁻⁹": dict(solve=lambda p, r, K, w: curation.fixed_point(p, r, K, w * (1 + 1e-9))),
+        "p_ref": dict(solve=lambda p, r, K, w: curation.FixedPoint(p, 0.0, 0.0, 0)),
+    },
+)
+def residual_is_certified(proposals, weight, solve=curation.fixed_point):
+    """One exact generation moves at most 2·10⁻¹² of the mass of what `fixed_point` returns."""
+    found = solve(np.array(THREE.p, float), np.log(np.array(THREE.a, float)), proposals, float(weight))
+    p = [Fraction(float(x)) for x in found.p]
+    after = generation(p, THREE.p, THREE, weight / (1 + weight), proposals)
+    return at_most(sum(abs(x - y) for x, y in zip(after, p, strict=True)), Fraction(2, 10**12))
 
 
 @theorem.computed(

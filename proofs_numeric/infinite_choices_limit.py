@@ -85,6 +85,18 @@ def ratio_tends_to_the_tilt(law, choices, scale=1, spread=1):
     ]
 
 
+@theorem.search(
+    at=[dict(choices=2), dict(choices=6)],
+    given={"law": FiniteLaws((2, 2))},
+    generations=10,
+    sharp=1.01,
+    rivals={"9/10 of it": dict(scale=Fraction(9, 10)), "1/K²": dict(scale=Fraction(1, 4))},
+)
+def worst_case_of_the_bound(choices, law, scale=1):
+    """No law on two atoms breaks it, and close weights attain it: 1/K is the right order."""
+    return ratio_tends_to_the_tilt(law, choices, scale)
+
+
 def first_order(p, a, variance=1, sign=1):
     """(a/m)·[(m − a)/m + Var a/m²]."""
     m = p @ a

@@ -164,6 +164,21 @@ def odds_grow_geometrically(
     return at_least(after * (1 - before), growth(law, choices, share) * before * (1 - after))
 
 
+@theorem.search(
+    at=[dict(choices=2), dict(choices=4)],
+    given={"law": FiniteLaws((2, 2))},
+    generations=10,
+    sharp=1.01,
+    rivals={
+        "1 for (K−1)/K": dict(share=lambda K: Fraction(1)),
+        "K/(K+1)": dict(share=lambda K: Fraction(K, K + 1)),
+    },
+)
+def worst_case_of_the_odds(choices, law, share=lambda K: Fraction(K - 1, K)):
+    """No law on two atoms has slower odds, and where the rewards are close the growth is no faster."""
+    return odds_grow_geometrically(law, choices, 0, share=share)
+
+
 @theorem.certified(
     at=[dict(choices=2), dict(choices=3)],
     scope="a = (9/10, 1), three generations from ½",

@@ -128,10 +128,11 @@ def constant_is_not_sharp(ratio=(1 + W) ** 2):
     at=[dict(weight=TENTH, horizon=1), dict(weight=Fraction(2), horizon=2)],
     given={"law": FiniteLaws((2, 2))},
     generations=10,
+    sharp=lambda weight, horizon: 1.02 * float((1 + weight) ** 2 * mixed.spare(2, weight, horizon)),
     rivals={"without λ": dict(constant=lambda w: 1 / (1 + w) ** 3, weight=TENTH)},
 )
 def worst_case_of_the_bound(weight, horizon, law, constant=paper):
-    """No law on two states breaks the bound at K = 2; at t = 1 the slack comes down to (1+λ)²."""
+    """No law on two states breaks the bound at K = 2; close rewards leave a slack of (1+λ)² at t = 1."""
     inexact = isinstance(law.p[0], float)
     gain = gains(law, 2, float(weight) if inexact else weight, horizon)[-1]
     return at_least(gain, constant(weight) * fewer(2) * exact.variance(law.p, law.a) / max(law.a))

@@ -8,7 +8,7 @@ import mpmath as mp
 import numpy as np
 import pytest
 
-from theorycheck.loops.curation import choice_ratio, fixed_point, trajectory
+from theorycheck.loops.curation import choice_ratio, fixed_point, log_masses, trajectory
 
 
 def enumerated(p, a, choices):
@@ -228,3 +228,53 @@ def test_bad_limits(arguments, message):
         fixed_point(
             **dict(reference=[0.5, 0.5], reward=[0.0, 1.0], choices=2, synthetic_weight=1.0) | arguments
         )
+
+
+# --- in log space, with what is conserved -------------------------------------------------------------------
+
+
+def test_masses_below_the_smallest_float_keep_their_digits():
+    # K = ∞: log p_t = log p_0 + t·r − log Z, with Z the top state's within e^{−9000}.
+    p, r = np.array([0.2, 0.3, 0.5]), np.array([-3.0, -0.9, 0.0])
+    *_, end = log_masses(p, r, math.inf, 10_000)
+    np.testing.assert_allclose(end, np.log(p / 0.5) + 10_000 * r, rtol=0, atol=1e-7)
+    assert trajectory(p, r, math.inf, 10_000)[-1].tolist() == pytest.approx([0, 0, 1], abs=1e-12)
+
+
+def test_ten_thousand_generations_keep_ratios_of_equals():
+    p, r = np.array([0.1, 0.3, 1e-30, 0.6 - 1e-30]), np.array([0.0, 0.0, 1.0, 0.5])
+    *_, end = log_masses(p, r, 3, 10_000)
+    assert end[1] - end[0] == pytest.approx(math.log(3), abs=1e-9)
+    assert np.exp(end).sum() == pytest.approx(1, abs=1e-12)
+    # The gap closes by ρ = K a_2/(a_2 + (K−1)a*) in the end.
+    *_, before, last = log_masses(p, r, 3, 2000)
+    a = math.exp(-0.5)
+    assert last[3] - before[3] == pytest.approx(math.log(3 * a / (a + 2)), abs=1e-9)
+
+
+@pytest.mark.parametrize("weight", [0.0, 0.7, math.inf])
+def test_atoms_without_mass_stay_so_but_for_real_data(weight):
+    found = [*log_masses([0.5, 0.5, 0.0], [0.0, 1.0, 2.0], 2, 3, weight, [0.0, 0.5, 0.5])]
+    assert found[0][2] == -math.inf
+    assert (found[3][2] == -math.inf) == (weight == math.inf)
+    assert (found[3][0] == -math.inf) == (weight == 0.0)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        lambda h: h * (1 + 3e-10),
+        lambda h: h - np.array([-0.3, 0.0, 0.3]),
+        lambda h: h[::-1],
+        lambda h: h * [-1, 1, 1],
+        lambda h: np.array([0.5, 0.5, 2.5]),
+        lambda h: h * math.nan,
+    ],
+)
+def test_what_is_not_conserved_is_refused(monkeypatch, wrong):
+    from theorycheck.loops import curation
+
+    right = curation._choice_ratio
+    monkeypatch.setattr(curation, "_choice_ratio", lambda *law: wrong(right(*law)))
+    with pytest.raises(ArithmeticError, match=r"^a choice among K = 2 must keep the mass .* got E_p H = "):
+        curation.trajectory([0.4, 0.35, 0.25], [0.0, 0.5, 1.5], 2, 1)

@@ -313,6 +313,18 @@ def test_search_tells_how_tight():
 
 
 @pytest.mark.parametrize(
+    ("bound", "sharp", "status"),
+    [(1, 1.001, SUPPORTED), (2, 1.9, UNDECIDED), (2, lambda: 2.001, SUPPORTED), (-1, 5.0, REFUTED)],
+)
+def test_search_must_recover_what_is_known(bound, sharp, status):
+    finding = decide(
+        "search", lambda law: at_most(squares(law), bound), assumptions=LAWS, sharp=sharp
+    ).finding
+    assert finding.status is status
+    assert status is not UNDECIDED or "a law with 1.9 or less is known" in said(finding)
+
+
+@pytest.mark.parametrize(
     "claim", [lambda n: at_most(n, n), lambda: at_most(1, 2)], ids=["integer", "nothing"]
 )
 def test_search_needs_something_to_search(claim):

@@ -156,6 +156,29 @@ def test_continuous_laws_by_quadrature(law, known):
     assert mixed.shares == ()
 
 
+@pytest.mark.parametrize(
+    ("density", "ends", "moment"),
+    [
+        (lambda r: 2 * (1 - r), (0, 1), lambda k: 2 * (math.exp(k) - 1 - k) / k**2),
+        (lambda r: np.full(r.shape, 0.5), (-1, 1), lambda k: math.sinh(k) / k),
+        (lambda r: 0.5 / np.sqrt(-r), (-1, 0), lambda k: math.sqrt(math.pi / k) / 2 * math.erf(math.sqrt(k))),
+        (lambda r: np.exp(r) / (np.e - 1), (0, 1), lambda k: (math.exp(k + 1) - 1) / (k + 1) / (math.e - 1)),
+    ],
+)
+def test_a_density_gives_the_law(density, ends, moment):
+    found = populations.of_density(density, *ends)
+    assert found.top == ends[1]
+    for power in (1, 2, 50):
+        assert found.p @ np.exp(power * found.reward) == pytest.approx(moment(power), rel=1e-12)
+
+
+def test_a_density_and_its_distribution_have_the_same_loop():
+    first = populations.of_density(lambda r: 2 * np.sqrt(1 - r) * 0.75, 0, 1)
+    second = populations.of_rewards(stats.beta(1, 1.5))
+    for one, other in zip(states(first, 3, 1.0, 30), states(second, 3, 1.0, 30), strict=True):
+        assert one[:4] == pytest.approx(other[:4], abs=1e-8)
+
+
 def test_the_limit_of_a_thin_top_is_a_condensate():
     # K = ∞: p = (1 − η)·p_ref/(1 − a/a*) below the top, by Kingman; the rest is at the top.
     weight = 2.0
@@ -336,6 +359,19 @@ BAD = [
     (lambda: populations.on_line(stats.norm(0, -1), np.tanh), "data must be a proper distribution"),
     (lambda: populations.on_line(stats.norm(), np.log), "reward must be finite, got nan"),
     (lambda: populations.of_rewards(stats.cauchy()), "reward must span at most 600"),
+    (
+        lambda: populations.of_density(np.ones_like, 0, 2),
+        r"density must integrate to 1 .*, got 2",
+    ),
+    (lambda: populations.of_density(np.ones_like, 1, 0), "low and high must be finite and in this order"),
+    (lambda: populations.of_density(np.ones_like, 0, math.inf), "low and high must be finite"),
+    (
+        lambda: populations.of_density(lambda r: 1 - 2 * r, 0, 1),
+        "density must be finite and not negative, got -",
+    ),
+    (lambda: populations.of_density(lambda r: r * math.nan, 0, 1), "density must be finite .* got nan"),
+    (lambda: populations.of_density(lambda r: 1.0, 0, 1), "density must give one value for each"),
+    (lambda: populations.of_density(lambda r: stats.norm(0.5, 1e-4).pdf(r), 0, 1), "density must integrate"),
     (lambda: populations.observed([], np.abs), "p must be a non-empty"),
     (lambda: planar.gaussians(**PLANE | dict(centres=[[0.0]])), r"centres must .* got shape \(1, 1\)"),
     (lambda: planar.gaussians(**PLANE | dict(centres=[[0.0, math.inf]])), "centres must be finite"),

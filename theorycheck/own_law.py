@@ -92,11 +92,19 @@ def _number(place: str, column: str, cell: str) -> float:
         number = float(cell)
     except ValueError:
         number = math.nan
-    least = 0.0 if column == "p" else -math.inf
-    if not (math.isfinite(number) and number >= least):
-        allowed = "a number that is not negative" if column == "p" else "a finite number"
-        raise ValueError(f"{place}, column {column}: must be {allowed}, got {cell.strip()!r}")
+    if not _allowed(column, number):
+        raise _refused(place, column, repr(cell.strip()))
     return number
+
+
+def _allowed(column: str, number: Any) -> Any:
+    """Whether a number, or each of an array, may be in the column."""
+    return np.isfinite(number) & (np.greater_equal(number, 0) | (column != "p"))
+
+
+def _refused(place: str, column: str, found: str) -> ValueError:
+    allowed = "a number that is not negative" if column == "p" else "a finite number"
+    return ValueError(f"{place}, column {column}: must be {allowed}, got {found}")
 
 
 def _from_numpy(path: Path, reward: str | None) -> Population:
@@ -114,6 +122,11 @@ def _from_numpy(path: Path, reward: str | None) -> Population:
             raise ValueError(f"{path} must have shape (m, 2), p beside rewards, got {found.shape}")
         columns = dict(zip(wanted, found.T, strict=True))
     _require(path, list(columns), wanted)
+    for name in wanted:
+        if columns[name].ndim == 1 and columns[name].dtype.kind in "iuf":
+            bad = np.flatnonzero(~_allowed(name, columns[name]))
+            if bad.size:
+                raise _refused(f"{path}, row {bad[0] + 1}", name, str(columns[name][bad[0]]))
     return _of_columns(path, columns, *wanted)
 
 

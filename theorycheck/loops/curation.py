@@ -7,7 +7,9 @@ p_{t+1} = p_ref/(1+λ) + (λ/(1+λ))·p_t·H^K_{p_t}.
 
 from __future__ import annotations
 
+import itertools
 import math
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -15,6 +17,7 @@ import numpy as np
 from theorycheck import checks
 
 RESIDUAL = 1e-12  # of a fixed point, in total mass
+CONSERVED = 1e-10  # relative error at which a generation is refused; H is known to 1e−12
 MOST_STEPS = 1000
 
 
@@ -46,24 +49,65 @@ def _choice_ratio(p: np.ndarray, reward: np.ndarray, choices: float) -> np.ndarr
 def trajectory(p0, reward, choices, steps, synthetic_weight=math.inf, reference=None) -> np.ndarray:
     """The population loop p_0, …, p_steps as an array of shape (steps + 1, m).
 
-    `synthetic_weight` is λ in [0, ∞] (∞: no real data); `reference` is p_ref, by default p_0. Raises
-    TypeError or ValueError like `choice_ratio`, and for negative or fractional `steps` and λ < 0 or NaN.
+    `synthetic_weight` is λ in [0, ∞] (∞: no real data); `reference` is p_ref, by default p_0. Raises like
+    `log_masses`.
+    """
+    p0 = checks.probabilities("p0", p0)
+    laws = log_masses(p0, reward, choices, steps, synthetic_weight, reference)
+    return np.stack([p0, *map(np.exp, itertools.islice(laws, 1, None))])
+
+
+def log_masses(p0, reward, choices, steps, synthetic_weight=math.inf, reference=None) -> Iterator[np.ndarray]:
+    """log p_0, …, log p_steps, one at a time, each of shape (m,): −∞ where there is no mass.
+
+    Masses far below the smallest float keep their relative accuracy. Raises TypeError or ValueError like
+    `choice_ratio`, and for negative or fractional `steps` and λ < 0 or NaN; ArithmeticError if a generation
+    breaks what curation conserves (E_p H = 1, 0 < H ≤ K, and H rises with r), which is asserted each time.
     """
     p = checks.probabilities("p0", p0)
     reward = checks.rewards(reward, p.size)
     choices = checks.choices(choices)
     steps = checks.integer("steps", steps, 0)
     real_weight = 1.0 / (1.0 + checks.synthetic_weight(synthetic_weight))
-    reference = p if reference is None else checks.probabilities("reference", reference)
-    if reference.size != p.size:
-        raise ValueError(f"reference must have one entry per atom ({p.size}), got {reference.size}")
-    history = np.empty((steps + 1, p.size))
-    history[0] = p
-    for t in range(steps):
-        kept = history[t] * _choice_ratio(history[t], reward, choices)
+    real = p if reference is None else checks.probabilities("reference", reference)
+    if real.size != p.size:
+        raise ValueError(f"reference must have one entry per atom ({p.size}), got {real.size}")
+    return _generations(p, reward, choices, steps, real_weight, real)
+
+
+def _generations(
+    p: np.ndarray, reward: np.ndarray, choices: float, steps: int, real_weight: float, real: np.ndarray
+) -> Iterator[np.ndarray]:
+    rising = np.argsort(reward)
+    with np.errstate(divide="ignore"):  # of an atom without mass
+        log_p, log_real = np.log(p), np.log(real_weight * real)
+    own = 1.0 - real_weight
+    yield log_p
+    for _ in range(steps):
+        p = np.exp(log_p)
+        ratio = _choice_ratio(p, reward, choices)
+        mass = float(p @ ratio)
+        _require_conserved(mass, ratio[rising], choices)
         # An error in the total mass would grow K-fold a step, so it is removed at every step.
-        history[t + 1] = real_weight * reference + (1.0 - real_weight) * kept / kept.sum()
-    return history
+        log_p = log_p + np.log(ratio) - math.log(mass)
+        if real_weight:
+            log_p = np.logaddexp(log_real, log_p + math.log(own)) if own else log_real
+        yield log_p
+
+
+def _require_conserved(mass: float, rising: np.ndarray, choices: float) -> None:
+    """What every choice obeys: E_p H = 1, 0 < H ≤ K, and H rises with r (`rising`: in the order of r)."""
+    within = 1.0 + CONSERVED
+    if not (
+        abs(mass - 1.0) <= CONSERVED
+        and rising[0] > 0.0
+        and rising[-1] <= choices * within
+        and (rising[:-1] <= rising[1:] * within).all()
+    ):
+        raise ArithmeticError(
+            f"a choice among K = {choices:g} must keep the mass with 0 < H ≤ K that rises with the reward, "
+            f"got E_p H = {mass!r} and H from {rising.min():.6g} to {rising.max():.6g}"
+        )
 
 
 class FixedPoint(NamedTuple):

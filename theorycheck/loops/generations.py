@@ -33,17 +33,14 @@ class State(NamedTuple):
 def states(law: Population, choices: float, synthetic_weight: float, steps: int) -> Iterator[State]:
     """Generations 0 to `steps` of the loop from p_0 = p_ref, one at a time, in constant memory.
 
-    Raises TypeError or ValueError like `curation.trajectory`, and ValueError once unbounded rewards carry
+    Raises TypeError or ValueError like `curation.log_masses`, and ValueError once unbounded rewards carry
     E e^{2r} beyond where the points of the law end: then it is infinite, or out of their reach.
     """
     choices, weight = checks.choices(choices), checks.synthetic_weight(synthetic_weight)
     steps = checks.integer("steps", steps, 0)
     real = law.levels
-    p = real.p
-    yield _state(law, 0, p)
-    for t in range(1, steps + 1):
-        _, p = curation.trajectory(p, real.reward, choices, 1, weight, real.p)
-        yield _state(law, t, p)
+    for t, log_p in enumerate(curation.log_masses(real.p, real.reward, choices, steps, weight)):
+        yield _state(law, t, np.exp(log_p) if t else real.p)
 
 
 def limit(law: Population, choices: float, synthetic_weight: float) -> State | None:

@@ -38,6 +38,16 @@ def peak(weight, choices, generations: int):
     return found
 
 
+def spare(choices: int, weight, generations: int):
+    """By which factor a known law exceeds λ/(1+λ)·((K−1)/K)·Var_ref(a)/a* in E_t a − E_ref a, at most.
+
+    Where rewards are close each generation adds as much again, damped by q = λ/(1+λ): 1 + q + … + q^{t−1}.
+    Where a rare state is worthless, it is lost at once and all is gained: K/(K−1).
+    """
+    own = weight / (1 + weight)
+    return min(sum(own**t for t in range(generations)), Fraction(choices, choices - 1))
+
+
 def divergence(p: Sequence, q: Sequence, bits: int = 512):
     """KL(p‖q): a float for floats, else a ball; p must vanish where q does."""
     # A ball equals 0 only if it is 0 for certain.
@@ -53,19 +63,20 @@ def divergence(p: Sequence, q: Sequence, bits: int = 512):
 def two_states(mass, low, choices: int, weight, generations: int) -> list:
     """Balls around the masses (low, top) of p_0, …, p_generations: a = (`low`, 1), p_ref(top) = `mass`.
 
-    `mass`, `low` and λ = `weight` are exact numbers or sympy expressions. The choice ratio is a binomial sum
-    over how many of the K − 1 others are top.
+    `mass`, `low` and λ = `weight` are exact numbers or sympy expressions; None for λ means no real data. The
+    choice ratio is a binomial sum over how many of the K − 1 others are top.
     """
     bits = 256 + generations * int(choices).bit_length()  # a step may widen a ball about K-fold
     with precision(bits):
-        rare, low, weight = (ball(x, bits=bits) for x in (mass, low, weight))
+        rare, low = ball(mass, bits=bits), ball(low, bits=bits)
+        own = ball(1) if weight is None else 1 / (1 + 1 / ball(weight, bits=bits))
         ratios = [
             choices * math.comb(choices - 1, j) / (1 + j + (choices - 1 - j) * low) for j in range(choices)
         ]
         top, history = rare, [(1 - rare, rare)]
         for _ in range(generations):
             ratio = sum(x * top**j * (1 - top) ** (choices - 1 - j) for j, x in enumerate(ratios))
-            top = (rare + weight * top * ratio) / (1 + weight)
+            top = (1 - own) * rare + own * top * ratio
             history.append((1 - top, top))
     return history
 

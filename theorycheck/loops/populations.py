@@ -13,12 +13,14 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
+from scipy import special
 
 from theorycheck import checks
 from theorycheck.loops import digits as data
 from theorycheck.loops.retraining import laws
 from theorycheck.loops.rewards import Reward
 
+DENSITY_STEP, DENSITY_NODES = 1 / 64, 270  # of tanh–sinh quadrature: to e^{−106} from the ends
 LARGEST_REWARD = 300.0  # in absolute value, of the best atom: beyond, e^{2r} is no float
 
 
@@ -128,6 +130,33 @@ def of_rewards(law: Any, top: float | None = None) -> Population:
     """
     known = _Upper(law) if callable(law) and not hasattr(law, "isf") else laws.checked(law)
     return on_line(known, lambda r: r, _supremum(known) if top is None else top)
+
+
+def of_density(density: Callable[[np.ndarray], np.ndarray], low: float, high: float) -> Population:
+    """A continuous law by the density of its reward on [low, high], both finite; r* = `high`.
+
+    `density` acts on arrays; tanh–sinh quadrature (Takahasi and Mori 1974) lets it be singular at the ends,
+    as near as floats come to them: closest where `high` is 0. Raises ValueError for other ends, for a density
+    that is negative or not finite inside, and where its integral is not 1 within 1e−9.
+    """
+    if not -math.inf < low < high < math.inf:
+        raise ValueError(f"low and high must be finite and in this order, got {low} and {high}")
+    s = DENSITY_STEP * np.arange(-DENSITY_NODES, DENSITY_NODES + 1)
+    share = special.expit(np.pi * np.sinh(s))
+    x = np.where(s < 0, low + (high - low) * share, high - (high - low) * share[::-1])
+    width = DENSITY_STEP * (high - low) * np.pi * np.cosh(s) * share * share[::-1]
+    inside = (low < x) & (x < high)
+    x, width = x[inside], width[inside]
+    height = np.asarray(density(x), float)
+    if height.shape != x.shape:
+        raise ValueError(f"density must give one value for each of {x.size} points, got shape {height.shape}")
+    bad = np.flatnonzero(~(np.isfinite(height) & (height >= 0)))
+    if bad.size:
+        raise ValueError(f"density must be finite and not negative, got {height[bad[0]]} at {x[bad[0]]}")
+    total = float(height @ width)
+    if not abs(total - 1) <= 1e-9:
+        raise ValueError(f"density must integrate to 1 within 1e-9 on [{low:g}, {high:g}], got {total!r}")
+    return Population(height * width / total, x, top=high)
 
 
 class _Upper(NamedTuple):

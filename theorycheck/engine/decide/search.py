@@ -2,8 +2,10 @@
 
 The point reached is taken as exact rationals and settled there, so a violation counts only once confirmed;
 without one, the smallest slack found says how tight the inequality is. The argument that is searched over
-is the one whose domain maps a unit cube onto itself; all others must be fixed. Option `generations`
-(default 60, ten times as many in the full profile).
+is the one whose domain maps a unit cube onto itself; all others must be fixed. Options: `generations`
+(default 60, ten times as many in the full profile); `sharp`, the slack, or a function of the instance's
+parameters that gives it, to which the search must come down because a law is known that does: a search that
+misses it has not looked well enough.
 """
 
 from __future__ import annotations
@@ -69,11 +71,17 @@ def decide(question: Question) -> Finding:
     if any(one.holds is None for one in settled):
         reason = "ball arithmetic cannot separate the two sides at the worst point"
         return Finding(Status.UNDECIDED, scope, witness=_shown(best), reason=reason)
-    slacks = [one.slack for one in settled if one.slack is not None]
+    tightest = min((one.slack for one in settled if one.slack is not None), default=None)
+    sharp = question.options.get("sharp")
+    if callable(sharp):
+        sharp = sharp(**question.parameters)
+    if sharp is not None and (tightest is None or tightest > sharp):
+        reason = f"the search came down to a slack of {tightest}, and a law with {sharp} or less is known"
+        return Finding(Status.UNDECIDED, scope, slack=tightest, witness=_shown(best), reason=reason)
     return Finding(
         Status.SUPPORTED,
         scope,
-        slack=min(slacks) if slacks else None,
+        slack=tightest,
         witness=_shown(best),
         certificate="no violation; worst point settled exactly",
         samples=result.nfev,
