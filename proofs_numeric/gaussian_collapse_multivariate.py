@@ -12,7 +12,11 @@ import numpy as np
 import sympy as sp
 from scipy import stats
 
-from proofs_numeric.gaussian_collapse import distance_between_chi_squares, gaussian_samples_are_needed
+from proofs_numeric.gaussian_collapse import (
+    distance_between_chi_squares,
+    gaussian_samples_are_needed,
+    scale_variance,
+)
 from theorycheck import (
     BERTRAND_2024,
     Assumption,
@@ -23,14 +27,17 @@ from theorycheck import (
     Rival,
     Spectra,
     Theorem,
+    above,
     at_least,
     at_most,
+    below,
     equals,
     law,
     mean,
 )
+from theorycheck.formula import ball
 from theorycheck.loops import closed_forms as form
-from theorycheck.loops import covariance
+from theorycheck.loops import covariance, zonal
 from theorycheck.loops.gaussian import contraction_factor
 
 theorem = Theorem(
@@ -50,7 +57,7 @@ theorem = Theorem(
 )
 
 D = sp.Symbol("d", integer=True, positive=True)
-X, DEGREES = sp.symbols("x d", positive=True)
+X, DEGREES, P = sp.symbols("x d p", positive=True)
 
 # --- the three steps of the proof ---------------------------------------------------------------------------
 
@@ -252,6 +259,49 @@ def isotropic_constant_does_not_iterate(steps, factor=lambda d: form.contraction
     return at_most(truth, factor(D) ** steps, over={D: Integers(2, 200)})
 
 
+def alignment(n, dimension, steps):
+    """E_Q R_t = E(√Σ_t)_xx/c₄^t from Σ_0 = I, enclosed by Gauss rules from exact moments."""
+    return zonal.mean_root(n, dimension, steps) / ball(form.contraction_factor(sp.Integer(n))) ** steps
+
+
+@theorem.certified(
+    at=[dict(n=10, dimension=5, steps=2)],
+    scope="n = 10, d = 5, t = 2",
+    rivals={
+        "1.01·α_I fails too": dict(growth=Fraction(101, 100)),
+        "0.99·α_I suffices": dict(growth=Fraction(99, 100), relation=above),
+    },
+)
+def isotropic_constant_fails_at_once(n, dimension, steps, growth=1, relation=below):
+    """α_I² < E tr√Σ_2/d from Σ_0 = I."""
+    return relation((alignment(n, dimension, 1) * ball(growth)) ** steps, alignment(n, dimension, steps))
+
+
+def isotropic_alignment(n, dimension, steps, growth=1):
+    """(growth·α_I/c₄)^t from above."""
+    return (alignment(n, dimension, 1) * ball(growth)).upper() ** steps
+
+
+@theorem.sampled(
+    at=[dict(n=10, dimension=5, steps=5)],
+    margin=0.01,
+    rivals={
+        "c₄ is attained": Rival(
+            dict(share=lambda n, d, t: 1), lambda n, dimension, steps: 1 - alignment(n, dimension, steps)
+        ),
+        "1.05·α_I": Rival(
+            dict(share=lambda n, d, t: isotropic_alignment(n, d, t, Fraction(21, 20))),
+            lambda n, dimension, steps: (
+                isotropic_alignment(n, dimension, steps, Fraction(21, 20)) - alignment(n, dimension, steps)
+            ),
+        ),
+    },
+)
+def isotropic_constant_fails_later(n, dimension, steps, share=isotropic_alignment):
+    """α_I^t ≤ E(√Σ_t)_xx = c₄^t·E_Q R_t from Σ_0 = I: .628 against .674 at t = 5."""
+    return at_least(mean(ratio, n, dimension, steps, bounds=(0.0, 1.0)), share(n, dimension, steps), scale=1)
+
+
 def plane_constants(n, conditions):
     """α*(S) = max_i E(√X)_ii/√s_i for each condition number, with the error of the quadrature."""
     fine, coarse = (
@@ -310,19 +360,55 @@ def first_order_of_the_constant(n, interaction=1 / 36):
 # --- the Lyapunov spectrum ----------------------------------------------------------------------------------
 
 
-def log_minor_growth(rng, size, n, dimension, steps, j):
-    """½·log of the ratio of the j-th to the (j−1)-th leading minor of Σ_t, from Σ_0 = I."""
+def log_pivot(rng, size, n, dimension, steps, j):
+    """½·log of the j-th Cholesky pivot of Σ_t, the j-th over the (j−1)-th leading minor, from Σ_0 = I."""
     sigma = covariance.simulate_covariance(rng, np.eye(dimension), n, steps, size)
     minors = [np.linalg.slogdet(sigma[:, :k, :k])[1] for k in (j - 1, j)]
     return (minors[1] - minors[0]) / 2
 
 
+def pivot(rng, size, n, dimension, j):
+    """ν times the j-th pivot after one literal generation."""
+    return (n - 1) * np.exp(2 * log_pivot(rng, size, n, dimension, 1, j))
+
+
 @theorem.sampled(
-    at=[dict(n=10, dimension=3, steps=20, j=j) for j in (1, 2, 3)] + [dict(n=3, dimension=4, steps=5, j=2)],
-    margin=0.1,
+    at=[dict(n=10, dimension=3, j=2), dict(n=3, dimension=4, j=2)],
+    margin=0.02,
+    rivals={
+        "n − j + 1 degrees of freedom": Rival(
+            dict(freedom=lambda n, j: n - j + 1), lambda n, j: distance_between_chi_squares(n - j + 1)
+        )
+    },
+)
+def pivots_are_chi_squares(n, dimension, j, freedom=lambda n, j: n - j):
+    """The j-th pivot of νΣ_1 follows χ²_{n−j} (Bartlett), j ≤ min(d, ν); those of one generation multiply."""
+    return equals(law(pivot, n, dimension, j), stats.chi2(freedom(n, j)))
+
+
+@theorem.symbolic(
+    scope="all real n > j ≥ 1",
+    rivals={
+        "next exponent": dict(exponent=lambda n, j: form.lyapunov_exponent(n, j + 1)),
+        "log(2/n)": dict(exponent=lambda n, j: form.lyapunov_exponent(n, j) + sp.log((n - 1) / n) / 2),
+        "1 % more": dict(exponent=lambda n, j: form.lyapunov_exponent(n, j) * sp.Rational(101, 100)),
+    },
+)
+def exponent_of_a_pivot(exponent=form.lyapunov_exponent):
+    """γ_j = ½E log(χ²_{n−j}/ν): the derivative at p = 0 of log E (χ²_{n−j}/ν)^{p/2}; n = j + d."""
+    j = 1 + X
+    cumulants = P / 2 * sp.log(2 / (j + DEGREES - 1)) + sp.loggamma((DEGREES + P) / 2)
+    return equals(sp.diff(cumulants, P).subs(P, 0), exponent(j + DEGREES, j))
+
+
+@theorem.sampled(
+    at=[dict(n=3, dimension=4, steps=5, j=j) for j in (1, 2)]
+    + [dict(n=5, dimension=3, steps=4, j=j) for j in (2, 3)],
+    margin=0.04,
     rivals={
         "next exponent": dict(exponent=lambda n, j: form.lyapunov_exponent(n, j - 1)),
         "log c₄": dict(exponent=lambda n, j: sp.log(form.contraction_factor(n))),
+        "10 % more": dict(exponent=lambda n, j: form.lyapunov_exponent(n, j) * sp.Rational(11, 10)),
     },
 )
 def lyapunov_spectrum(n, dimension, steps, j, exponent=form.lyapunov_exponent):
@@ -331,21 +417,21 @@ def lyapunov_spectrum(n, dimension, steps, j, exponent=form.lyapunov_exponent):
     E log of the j-th Cholesky pivot of √Σ_t is t·γ_j, its variance t·ψ₁((n−j)/2)/4, for j ≤ min(d, ν).
     """
     variance = steps * sp.N(sp.polygamma(1, sp.Rational(n - j, 2))) / 4
-    drawn = mean(log_minor_growth, n, dimension, steps, j, variance=variance)
+    drawn = mean(log_pivot, n, dimension, steps, j, variance=variance)
     return equals(drawn, steps * exponent(sp.Integer(n), sp.Integer(j)))
 
 
-def root_trace(rng, size, n, spectrum, steps):
-    """tr√Σ_t of literal loops; its square is at most d·trΣ_t."""
-    sigma = covariance.simulate_covariance(rng, np.diag(spectrum), n, steps, size)
+def root_trace(rng, size, n, spectrum, steps, kernel="literal"):
+    """tr√Σ_t of simulated loops; its square is at most rank·trΣ_t."""
+    sigma = covariance.simulate_covariance(rng, np.diag(spectrum), n, steps, size, kernel=kernel)
     return np.sum(np.sqrt(np.clip(np.linalg.eigvalsh(sigma), 0, None)), axis=1)
 
 
-ONE = (1.0, 0.0, 0.0)
+ONE, THREE = (1.0, 0.0, 0.0), (1.0, 1.0, 1.0)
 
 
 @theorem.sampled(
-    at=[dict(n=10, spectrum=ONE, steps=5), dict(n=10, spectrum=(1.0, 1.0, 1.0), steps=5)],
+    at=[dict(n=10, spectrum=THREE, steps=5), dict(n=10, spectrum=(1.0, 0.04, 0.0), steps=5)],
     margin=0.06,
     rivals={
         "lower bound too large by 20 %": Rival(dict(spectrum=ONE, least=1.2), lambda: Fraction(20, 120)),
@@ -353,21 +439,34 @@ ONE = (1.0, 0.0, 0.0)
             dict(spectrum=ONE, relation=at_most, most=0.8), lambda: Fraction(20, 80)
         ),
         "c₄^t·tr√Σ_0 from below, n = 2": Rival(
-            dict(n=2, spectrum=(1.0, 1.0, 1.0), least=3),
+            dict(n=2, spectrum=THREE, least=3),
             lambda: 1 - form.isotropic_constant_pair(3) / form.contraction_factor(2),
         ),
     },
 )
 def trace_between_bounds(n, spectrum, steps, relation=at_least, least=1.0, most=1.0):
-    """E tr√Σ_t ≥ c₄^t √λ_max(Σ_0), an equality at rank one, where the loop is one-dimensional.
+    """E tr√Σ_t ≥ c₄^t √λ_max(Σ_0); the upper bound c₄^t tr√Σ_0 follows from `mean_root_decays`.
 
-    The upper bound c₄^t tr√Σ_0 follows from `mean_root_decays`, and is attained there too. At n = 2 the trace
-    from Σ_0 = I is exactly d·α_I·c₄^{t−1}, below c₄^t tr√Σ_0.
+    At n = 2 the trace from Σ_0 = I is exactly d·α_I·c₄^{t−1}, below c₄^t tr√Σ_0.
     """
-    rank = sum(x > 0 for x in spectrum)
-    drawn = mean(root_trace, n, spectrum, steps, variance=rank * sum(spectrum))
+    drawn = mean(root_trace, n, spectrum, steps, variance=sum(x > 0 for x in spectrum) * sum(spectrum))
     bound = least * max(spectrum) ** 0.5 if relation is at_least else most * sum(np.sqrt(spectrum))
     return relation(drawn, contraction_factor(n) ** steps * float(bound))
+
+
+@theorem.sampled(
+    at=[dict(n=10, steps=1, kernel="literal"), dict(n=50, steps=5, kernel="reduced")],
+    margin=0.0045,
+    rivals={
+        "1 % more": dict(growth=Fraction(101, 100)),
+        "1 % less": dict(growth=Fraction(99, 100)),
+        "half the samples": dict(other=lambda n: n // 2),
+    },
+)
+def trace_bounds_meet_at_rank_one(n, steps, kernel, growth=1, other=lambda n: n):
+    """Both bounds are attained from Σ_0 = diag(1, 0, 0): E tr√Σ_t = c₄^t."""
+    drawn = mean(root_trace, n, ONE, steps, kernel, variance=scale_variance(n, steps))
+    return equals(drawn, growth * form.contraction_factor(sp.Integer(other(n))) ** steps)
 
 
 @theorem.computed(

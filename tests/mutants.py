@@ -14,6 +14,7 @@ import argparse
 import json
 import os
 import random
+import signal
 import sys
 import tempfile
 import time
@@ -45,6 +46,7 @@ def main() -> int:
     parser.add_argument("--json", type=Path, metavar="FILE", help="what became of each mutant; resumes there")
     parser.add_argument("--known", type=Path, default=KNOWN, help="the survivors that are explained")
     options = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the processes it started end too
 
     paths = [p for folder in FOLDERS for p in sorted((ROOT / "theorycheck" / folder).rglob("*.py"))]
     every = [

@@ -30,12 +30,17 @@ class Check(NamedTuple):
 
 
 @functools.cache
+def imported(root: Path, file: str) -> set[str]:
+    """The files of the tree that a file imports itself."""
+    return imports(root, ast.parse((root / file).read_bytes()), Path(file).parent)
+
+
+@functools.cache
 def reach(root: Path, file: str) -> tuple[str, ...]:
     """The files of the tree that a file imports, directly or not, and itself."""
     queue = [file]
     for current in queue:
-        found = imports(root, ast.parse((root / current).read_bytes()), Path(current).parent)
-        queue += [f for f in sorted(found) if f not in queue]
+        queue += [f for f in sorted(imported(root, current)) if f not in queue]
     return tuple(queue)
 
 
@@ -54,7 +59,8 @@ def measured(scratch: Scratch, targets: set[str], kept: dict[str, dict], workers
     tell(telling.path)
     paths = [p for pattern in ("tests/test_*.py", "proofs_numeric/*.py") for p in sorted(root.glob(pattern))]
     files = [f for f in (path.relative_to(root).as_posix() for path in paths) if targets & {*reach(root, f)}]
-    hashes = {file: digest(root, reach(root, file)) for file in files}
+    # Whom a check calls depends on its own text and on that of the loops; the rest only on the time it takes.
+    hashes = {f: digest(root, [f, *(g for g in reach(root, f) if "/loops/" in g)]) for f in files}
     waiting = [file for file in files if kept.get(file, {}).get("digest") != hashes[file]]
     running: dict[str, Child] = {}
     while waiting or running:
@@ -83,12 +89,17 @@ def _checks(root: Path, file: str, found: dict) -> Iterator[Check]:
 def able(checks: Iterable[Check], root: Path, file: str, function: str) -> list[Check]:
     """The checks that can notice a change at a place, in the order in which to run them.
 
-    They are those that execute it, the quick before the slow. What stands outside all functions concerns
-    whoever imports the file, above all those who call something in it.
+    They are those that execute it, the quick before the slow. What stands outside all functions concerns all
+    that execute something of the file, and whoever imports it by name.
     """
-    if "/kernels/" in file:
-        function = ANYWHERE
-    elif function == ANYWHERE:
-        checks = [check for check in checks if file in reach(root, check.file)]
-        return sorted(checks, key=lambda c: (not any(p.startswith(f"{file}:") for p in c.places), c.seconds))
-    return sorted((c for c in checks if f"{file}:{function}" in c.places), key=lambda c: c.seconds)
+    place = f"{file}:" if function == ANYWHERE or "/kernels/" in file else f"{file}:{function}"
+
+    def executes(check: Check) -> bool:
+        return any(p == place or (place[-1] == ":" and p.startswith(place)) for p in check.places)
+
+    def imports_it(check: Check) -> bool:
+        return function == ANYWHERE and file in imported(root, check.file)
+
+    found = [(not executes(check), check) for check in checks]
+    found.sort(key=lambda pair: (pair[0], pair[1].seconds))
+    return [check for other, check in found if not other or imports_it(check)]

@@ -145,6 +145,7 @@ class Stop:
 
 def _run(root: str, checks: Sequence[str], plugin: Any, limit: int, compiled: str | None) -> None:
     """The child: pytest in `root`, with our own packages imported from there."""
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     os.chdir(root)
     sys.path[:] = [root, *(p for p in sys.path if p not in ("", str(ROOT), str(ROOT / "tests")))]
     os.environ |= {"PYTHONPATH": root, "PYTHONDONTWRITEBYTECODE": "1", "PYTHONUTF8": "1"}

@@ -12,13 +12,14 @@ import itertools
 import math
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from fractions import Fraction
 from numbers import Integral
 from typing import Any
 
 import flint
 import numpy as np
 import sympy as sp
-from flint import acb, arb, fmpq, fmpz
+from flint import acb, arb, fmpq, fmpq_mat, fmpq_poly, fmpz
 from scipy import special
 
 # python-flint's working precision is one global setting.
@@ -150,3 +151,39 @@ def interval(quantity: arb) -> tuple[float, float]:
 def numeric(expression: Any, *symbols: sp.Symbol) -> Callable[..., Any]:
     """The expression, or a list of them, as a NumPy function of its symbols, in that order."""
     return sp.lambdify(symbols, expression, modules=[_NUMERIC, "scipy", "numpy"], cse=True)
+
+
+def power_integral(moments: Sequence[Fraction], exponent: Fraction) -> arb:
+    """A ball that contains ∫x^s dμ, s = `exponent` > 0, from the moments μ_0, …, μ_2k of a law μ on x > 0.
+
+    The derivatives of x^s of order 2k and 2k + 1 differ in sign; so of the Gauss rule with k nodes and the
+    Gauss–Radau rule with one more at 0, one lies above the integral and one below. Both are exact but for the
+    roots of a polynomial with rational coefficients. ValueError unless 2k > s and s is no integer.
+    Source: Golub & Meurant, Matrices, Moments and Quadrature (2010), chapter 6.
+    """
+    if exponent <= 0 or exponent.denominator == 1 or not len(moments) % 2 or exponent >= len(moments) - 1:
+        raise ValueError(f"exponent must be fractional and below 2k for 2k + 1 moments, got {exponent}")
+    mu = [fmpq(x.numerator, x.denominator) for x in moments]
+    power = fmpq(exponent.numerator, exponent.denominator)
+    with precision(256):
+        return _gauss(mu[:-1], power).union(_gauss(mu[1:], power - 1))
+
+
+def _gauss(moments: Sequence[fmpq], power: fmpq) -> arb:
+    """Σ w_i x_i^power for the Gauss rule with these moments μ_0, …, μ_{2k−1}."""
+    nodes = range(len(moments) // 2)
+    hankel = fmpq_mat([[moments[i + j] for j in nodes] for i in nodes])
+    solution = hankel.solve(fmpq_mat([[-moments[len(nodes) + i]] for i in nodes]))
+    coefficients = [*(solution[i, 0] for i in nodes), fmpq(1)]
+    orthogonal = fmpq_poly(coefficients)
+    # Σ w_i (p(z) − p(x_i))/(z − x_i), which is w_i·p'(x_i) at the node x_i.
+    second = fmpq_poly(
+        [sum(c * moments[k - j] for k, c in enumerate(coefficients[j + 1 :], j)) for j in nodes]
+    )
+    slope = orthogonal.derivative()
+    roots = [root.real for root, _ in orthogonal.numer().complex_roots()]
+    return sum((_at(second, x) / _at(slope, x) * x ** arb(power) for x in roots), start=arb(0))
+
+
+def _at(polynomial: fmpq_poly, x: arb) -> arb:
+    return functools.reduce(lambda value, c: value * x + arb(c), reversed(polynomial.coeffs()), arb(0))
