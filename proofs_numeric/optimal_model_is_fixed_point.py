@@ -233,19 +233,37 @@ def best_model_stays(model, data, model_at="the best model", target=None):
     return equals(Enclosed(np.linalg.norm(found.theta - fixed, axis=-1), found.error + 1e-13), 0.0, scale=1)
 
 
+OWN_LAWS = {
+    "logistic": stats.logistic,
+    "student": lambda m, s: stats.t(5, m, s),
+    "gaussian": stats.norm,
+    "mixture": lambda a, b: laws.Mixture((1 / 3, 2 / 3), (stats.norm(a), stats.norm(b))),
+}
+
+
 @theorem.computed(
-    at=[dict(location=1.0, scale=1.0), dict(location=-30.0, scale=0.25)],
+    at=[
+        dict(model="logistic", true=(1.0, 1.0)),
+        dict(model="logistic", true=(-30.0, 0.25)),
+        dict(model="student", true=(2.0, 3.0)),
+        dict(model="gaussian", true=(0.5, 2.0)),
+        dict(model="mixture", true=(-2.0, 1.5)),
+    ],
     margin=1e-8,
     rivals={
-        "the data's mean and deviation": dict(law=lambda m, s: (m, s * np.pi / np.sqrt(3))),
-        "precision for scale": dict(location=-30.0, scale=0.25, law=lambda m, s: (m, 1 / s)),
+        "the data's mean and deviation": dict(
+            model="logistic", true=(1.0, 1.0), law=lambda m, s: (m, s * np.pi / np.sqrt(3))
+        ),
+        "precision for scale": dict(model="logistic", true=(-30.0, 0.25), law=lambda m, s: (m, 1 / s)),
+        "labels exchanged": dict(
+            law=lambda first, second: (second, first), model="mixture", true=(-2.0, 1.5)
+        ),
     },
 )
-def well_specified_model_is_the_data(location, scale, law=lambda m, s: (m, s)):
-    """If p_data is logistic, θ* is p_data: the best model found by quadrature is the data's parameters."""
-    loop = examples.Retraining(examples.MODELS["logistic"](), stats.logistic(location, scale))
-    error = 1e-10 * (1 + np.abs(loop.best))
-    return equals(Enclosed(loop.best, error), np.array(law(location, scale)), scale=1)
+def well_specified_model_is_the_data(model, true, law=lambda *true: true):
+    """If p_data lies in the family, θ* is p_data: the best model by quadrature has the data's parameters."""
+    best = examples.Retraining(examples.MODELS[model](), OWN_LAWS[model](*true)).best
+    return equals(Enclosed(best, 1e-10 * (1 + np.abs(best))), np.array(law(*true)), scale=1)
 
 
 # --- the Gaussian of unknown mean and covariance, on real data ----------------------------------------------

@@ -7,10 +7,12 @@ finite and the start is close enough, then λ(1 + Lε/α) < ½ gives ‖θ_t −
 Õ hides (ρ + o(1))^t, so what is measured is the limiting ratio of successive errors.
 """
 
+import functools
 from fractions import Fraction
 
 import numpy as np
 import sympy as sp
+from scipy import stats
 
 from theorycheck import (
     BERTRAND_2024,
@@ -32,6 +34,7 @@ from theorycheck.loops.retraining import examples, families, laws, rates
 from theorycheck.loops.retraining.ascent import value
 from theorycheck.loops.retraining.family import X
 from theorycheck.loops.retraining.maps import Retraining
+from theorycheck.loops.retraining.stability import supremum
 
 HALF = Fraction(1, 2)
 
@@ -125,6 +128,77 @@ def alpha_is_the_least_curvature(model, data, pick=min):
     """α is the least eigenvalue of −∇² E_data log p at θ*, here by differences of the likelihood itself."""
     curvature = pick(np.linalg.eigvalsh(-hessian_by_differences(examples.loop(model, data))))
     return equals(Enclosed(examples.local(model, data)[0] / curvature, 1e-4), 1.0)
+
+
+@theorem.computed(
+    at=[dict(radius=r, scale=s) for r, s in ((0.0, 1.0), (0.5, 1.0), (1.0, 3.0))],
+    scope="logistic location–scale, and its location alone",
+    margin=1e-6,
+    rivals={
+        "of the centre alone": dict(radius=0.5, scale=1.0, nearest=lambda s, r: s),
+        "(s − r)² below": dict(radius=1.0, scale=3.0, power=2),
+        "of the location alone": dict(radius=0.0, scale=1.0, steepest=np.sqrt(3) / 9),
+    },
+)
+def lipschitz_constant_is_the_supremum(radius, scale, nearest=lambda s, r: s - r, power=3, steepest=None):
+    """L over the ball ‖θ − θ*‖ ≤ r is L₁/(s − r)³, L₁ that of scale 1; √3/9·s⁻³ where s is known.
+
+    L₁ is the largest norm of ∂_x∇² log p for p = sech²(z/2)/4, z = x − m, written out and put on a grid.
+    """
+    found, known = suprema(radius, scale)
+    claimed = (steepest or largest_slope()) / nearest(scale, radius) ** power
+    return equals(
+        Enclosed(np.array([found, known]), 1e-7), np.array([claimed, np.sqrt(3) / 9 / scale**3]), scale=1
+    )
+
+
+@functools.cache
+def suprema(radius, scale):
+    """L of the logistic location–scale family and of its location, around (0.4, s)."""
+    families_at = (families.logistic(), [0.4, scale]), (families.logistic(Fraction(scale)), [0.4])
+    return [supremum(family, "slope", np.array(at), radius) for family, at in families_at]
+
+
+@functools.cache
+def largest_slope():
+    """sup over z of the spectral norm of the slope of the logistic's Hessian in (m, s), at s = 1."""
+    z = np.linspace(-20, 20, 400_001)
+    t = np.tanh(z / 2)
+    second, third = -(1 - t**2) / 2, t * (1 - t**2) / 2
+    corner, last = third * z + 2 * second, third * z**2 + 4 * second * z - 2 * t
+    return float((np.abs(third + last) / 2 + np.hypot((third - last) / 2, corner)).max())
+
+
+LINE, STEP = np.linspace(-60, 60, 240_001)[:-1] + 2.5e-4, 5e-4
+
+
+def gaps(law, model):
+    """|F − F*| on a fine grid."""
+    return np.abs(laws.cdf(law, LINE) - model.cdf(LINE))
+
+
+def area_between(law, model):
+    """∫|F − F*|."""
+    return STEP * gaps(law, model).sum()
+
+
+@theorem.computed(
+    at=[dict(data=data) for data in ("normal", "laplace", "bimodal")],
+    scope="logistic location",
+    margin=1e-4,
+    rivals={
+        "the distance of the means": dict(
+            area=lambda law, model: abs(laws.points(law, 2).weight @ laws.points(law, 2).x - model.mean())
+        ),
+        "the largest gap of the cdfs": dict(area=lambda *laws_of: gaps(*laws_of).max()),
+        "half of the area": dict(area=lambda *laws_of: area_between(*laws_of) / 2),
+    },
+)
+def epsilon_is_the_area_between_cdfs(data, area=area_between):
+    """ε = W₁(p_θ*, p_data) = ∫|F − F*|, here by the midpoint rule with SciPy's distribution functions."""
+    loop = examples.loop("logistic-location", data)
+    claimed = area(loop.data, stats.logistic(loop.best[0]))
+    return equals(Enclosed(examples.local("logistic-location", data)[2], 1e-5), claimed, scale=1)
 
 
 def squared_norm_gap(square, bound):

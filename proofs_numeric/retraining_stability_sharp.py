@@ -7,6 +7,7 @@ The paper expands (I + λA⁻¹B)⁻¹ in a Neumann series, which forgets the si
 What cannot be dropped is α > 0: without it the spectral radius is 1 and the error falls like t^{−½}.
 """
 
+import functools
 from fractions import Fraction
 
 import numpy as np
@@ -44,7 +45,7 @@ theorem = Theorem(
         Assumption(
             "strong-concavity",
             "E_data ∇² log p_θ* ⪯ −αI with α > 0 (scaled to α = 1 where matrices are drawn)",
-            {"curvatures": CurvaturePairs(), "squared_offset": Rationals(0, Fraction(29, 10))},
+            {"curvatures": CurvaturePairs(), "offset": Rationals(0, Fraction(29, 30))},
         ),
         Assumption("weight", "the synthetic weight λ is at least 0", {"synthetic_weight": Rationals(0, 100)}),
     ],
@@ -281,18 +282,24 @@ def student_information(degrees, information=(NU + 1) / (NU + 3)):
     return equals(sp.Integral((2 * density * squared).subs(here), (y, 0, sp.oo)), information.subs(here))
 
 
+@functools.cache
+def curvatures_of_two_points(degrees, offset):
+    """(A, B) at θ* = 0 for data at ±√(cν), exactly."""
+    slope = sp.diff(mean_score(sp.sqrt(sp.Rational(offset) * degrees)), M).subs({M: 0, NU: degrees})
+    return sp.nsimplify(sp.simplify(slope)), -sp.Rational(degrees + 1, degrees + 3)
+
+
 @theorem.certified(
-    at=[dict(squared_offset=Fraction(1)), dict(squared_offset=Fraction(29, 10))],
-    scope="ν = 3, data at ±c, λ in {1/10, 2, 20}",
+    at=[dict(degrees=nu, offset=c) for nu in (3, 1) for c in (Fraction(1, 3), Fraction(29, 30))],
+    scope="data at ±√(cν), ν = 3 and 1 (Cauchy), λ in {1/10, 2, 20}",
     rivals={"stable only below ½": dict(stable=lambda weight: weight < Fraction(1, 2))},
-    without={"strong-concavity": dict(squared_offset=Fraction(3))},
+    without={"strong-concavity": dict(offset=Fraction(1))},
 )
-def closer_data_contract(squared_offset, stable=lambda weight: True):
-    """J = λB/(A + λB) < 1 at every λ if c < √ν; at c = √ν it is 1, although ε is finite and λ < ½."""
-    real = sp.diff(mean_score(sp.sqrt(squared_offset)), M).subs({M: 0, NU: 3})
-    own = -sp.Rational(3 + 1, 3 + 3)
+def closer_data_contract(degrees, offset, stable=lambda weight: True):
+    """J = λB/(A + λB) < 1 at every λ for data nearer than ±√ν; there it is 1, although λ < ½ too."""
+    real, own = curvatures_of_two_points(degrees, offset)
     for weight in (sp.Rational(1, 10), sp.S(2), sp.S(20)):
-        factor = sp.nsimplify(sp.simplify(weight * own / (real + weight * own)))
+        factor = weight * own / (real + weight * own)
         yield below(factor, 1) if stable(weight) else at_least(factor, 1)
 
 

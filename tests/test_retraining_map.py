@@ -150,7 +150,8 @@ def test_one_step(family, law, theta):
     found, error, branch = loop.step(theta, lambdas)
     assert found.shape == (4, len(theta))
     assert error.shape == (4,)
-    assert branch == "the maximum uphill of the current θ"
+    assert branch.shape == (4,)
+    assert set(branch.tolist()) <= set(range(len(loop.maxima)))
     for k in range(3):
         truth = solved(family, law, lambdas[k], theta, guess=found[k] + 0.01)
         np.testing.assert_allclose(found[k], truth, atol=2e-10)
@@ -226,7 +227,10 @@ def test_gamma_family_averages_its_statistics():
 @pytest.mark.parametrize("synthetic_weight", [0, 0.5, 3, math.inf])
 def test_the_branch_is_that_of_the_current_model(synthetic_weight):
     loop = Retraining(student(1, 1), [-5.0, 5.0])
-    path = loop.orbit([[5.5], [4.0], [-5.5], [-4.0]], synthetic_weight, 4)
+    starts = [[5.5], [4.0], [-5.5], [-4.0]]
+    named = loop.maxima[loop.step(starts, synthetic_weight).branch, 0]
+    np.testing.assert_allclose(named, math.sqrt(24) * np.array([1, 1, -1, -1]), rtol=1e-9)
+    path = loop.orbit(starts, synthetic_weight, 4)
     assert path.shape == (5, 4, 1)
     assert (np.sign(path) == [[1], [1], [-1], [-1]]).all()
     np.testing.assert_allclose(path[:, :2], -path[:, 2:], rtol=1e-9)
@@ -307,3 +311,4 @@ def test_models_far_apart_are_solved_apart():
         alone = loop.step(theta, 1.0)
         assert together.theta[i] == pytest.approx(alone.theta, rel=1e-12)
         assert together.error[i] == pytest.approx(alone.error, abs=1e-12)
+        assert together.branch[i] == alone.branch == 0

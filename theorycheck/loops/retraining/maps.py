@@ -23,19 +23,16 @@ from theorycheck.loops.retraining.orbits import Measured, measured_rates
 TOLERANCE = 1e-11  # of a quadrature, in units of the solution
 
 
-UPHILL = "the maximum uphill of the current θ"
-
-
 class Solution(NamedTuple):
-    """Maximisers `theta`, shape (…, p); `error` bounds, shape (…); and `branch`, the maximum followed.
+    """Maximisers `theta`, shape (…, p), with bounds of their `error` and their `branch`, shape (…) both.
 
-    G always follows the maximum that is uphill of the current model; `Retraining.maxima` lists the places
-    where its branches may end.
+    G follows the maximum that is uphill of the current model. A branch is named after the entry of
+    `Retraining.maxima` that is nearest to the solution: 0 is that of θ*.
     """
 
     theta: np.ndarray
     error: np.ndarray
-    branch: str
+    branch: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -172,7 +169,7 @@ class Retraining:
             return Solution(
                 np.reshape([one.theta for one in each], theta.shape),
                 np.reshape([one.error for one in each], weight.shape),
-                UPHILL,
+                np.reshape([one.branch for one in each], weight.shape),
             )
         found = theta
         for level in range(laws.LEVELS - 1):
@@ -190,7 +187,9 @@ class Retraining:
                 f"the quadrature for {self.family.name} must converge, got an error of {error.max():.3g} at "
                 f"θ = {rows[int(np.argmax(error))].tolist()}"
             )
-        return Solution(found - correction, error + 1e-15 * size, UPHILL)
+        found = found - correction
+        apart = np.linalg.norm(found[..., None, :] - self.maxima, axis=-1)
+        return Solution(found, error + 1e-15 * size, np.argmin(apart, axis=-1))
 
     def _paired(self, theta: Any, synthetic_weight: Any) -> tuple[np.ndarray, np.ndarray]:
         weight = weights(synthetic_weight)
