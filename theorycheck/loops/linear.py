@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import sympy as sp
@@ -25,3 +25,21 @@ def symmetric_functions(square: sp.Matrix) -> list[sp.Rational]:
 def row_sum_norm(square: sp.Matrix) -> sp.Rational:
     """max_i Σ_j |m_ij|: at least the spectral norm of a symmetric matrix."""
     return max(sum(abs(entry) for entry in square.row(i)) for i in range(square.rows))
+
+
+# Pairs (−A, −B) at which statements about all pairs are seen to be sharp, or to need α > 0.
+NUMBERS = ((1,),), ((3,),)
+SKEWED = ((1, 0), (0, 100)), ((1, 9), (9, 100))
+FLAT = ((1, 0), (0, 0)), ((1, 0), (0, 1))
+
+
+def norm_gap(curvatures: Sequence, kappa: Any, weight: Any, rate: Callable[..., Any]) -> sp.Matrix:
+    """ρ²(A + λB)² − λ²B² with α = 1, positive semidefinite iff ‖(A + λB)⁻¹λB‖₂ ≤ ρ = rate(λ, α, κ, 1).
+
+    B = A + κS, where S is the pair's difference over its row-sum norm, so that ‖B − A‖ ≤ κ.
+    """
+    real, other = map(matrix, curvatures)
+    kappa, weight = sp.Rational(kappa), sp.Rational(weight)
+    difference = other - real
+    own = real + kappa * difference / (row_sum_norm(difference) or 1)
+    return rate(weight, 1, kappa, 1) ** 2 * (real + weight * own) ** 2 - weight**2 * own**2

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 
+import numpy as np
 import sympy as sp
 from scipy import stats
 
@@ -21,6 +22,7 @@ MODELS: dict[str, Callable[[], Family]] = {
     "student": lambda: families.student(5),
     "gaussian": families.gaussian,
     "mixture": lambda: families.mixture(sp.Rational(1, 3)),
+    "student-location": lambda: families.student(3, 1),
 }
 DATA = {
     "logistic": lambda: stats.logistic(1, 1),
@@ -33,13 +35,22 @@ DATA = {
     "digits": laws.digits_column,
 }
 MISSPECIFIED = tuple(name for name in DATA if name != "logistic")
+SPECIAL: dict[str, Callable] = {
+    "its own mixture": lambda: Mixture((1 / 3, 2 / 3), (stats.norm(-2), stats.norm(2))),
+    "±√3": lambda: np.sqrt(3) * np.array([-1.0, 1.0]),  # where a Student(3) location has α = 0
+}
 WEIGHTS = (0.05, 0.1, 0.2, 0.45, 1.0, 2.0, 5.0, 20.0)
 
 
 @functools.cache
 def loop(model: str, data: str) -> Retraining:
     """The named family retrained on the named data law."""
-    return Retraining(MODELS[model](), DATA[data]())
+    return Retraining(MODELS[model](), (DATA | SPECIAL)[data]())
+
+
+def pair(name: str) -> Retraining:
+    """The loop of a pair written "model/data"."""
+    return loop(*name.split("/"))
 
 
 @functools.cache
