@@ -37,7 +37,7 @@ theorem = Theorem(
     title="Curation by a choice among K samples reweights the density by H^K",
     source=FERBACH_2024,
     statement=(
-        r"p_{t+1} = p_t H^K_{p_t},\quad"
+        r"p_{t+1} = p_t H^K_{p_t},\quad "
         r"H^K_p(x) = \mathbb{E}\Big[\frac{K e^{r(x)}}{e^{r(x)} + \sum_{i<K} e^{r(X_i)}}\Big]"
     ),
     assumptions=[

@@ -60,7 +60,7 @@ def test_the_files_are_there():
 
 DATA = ("theorem", "domains", "sources", "verdict")
 # What these files load only when asked: samplers, a matrix test, text.
-LAZY = {"domains": ("hypothesis", "sympy"), "verdict": ("theorycheck.render",)}
+LAZY = {"domains": ("hypothesis", "sympy"), "verdict": ("theorycheck.render", "theorycheck.report")}
 
 
 @pytest.mark.parametrize("name", DATA)
@@ -114,6 +114,12 @@ def test_figures_know_engine_and_loops(name):
     own = ("checks", "engine", "figures", "formula", "loops", "results", "terminal", "verdict", "__version__")
     allowed = (f"theorycheck.{m}" for m in own)
     assert foreign(name, "numpy", "scipy", "sympy", "matplotlib", *allowed) == []
+
+
+@pytest.mark.parametrize("name", [*FILES])
+def test_only_the_report_makes_pages(name):
+    if not name.startswith("theorycheck/report/"):
+        assert [m for m, _ in imports(FILES[name]) if within(m, "jinja2", "markupsafe", "latex2mathml")] == []
 
 
 @pytest.mark.parametrize("module", ["theorycheck", "theorycheck.cli", "theorycheck.pytest_plugin"])

@@ -11,10 +11,10 @@ import time
 
 import jsonschema
 import pytest
+from conftest import refused
 from theories import FILE, PROMOTED
 
 import theorycheck
-from theorycheck import cli
 from theorycheck.engine.catalogue import catalogue
 from theorycheck.verdict import Run
 
@@ -43,32 +43,6 @@ def coin(tmp_path):
 def wrong(tmp_path):
     (tmp_path / "wrong.py").write_text(FALSE_CLAIMS, encoding="utf-8")
     return str(tmp_path / "wrong.py")
-
-
-@pytest.fixture
-def call(monkeypatch, capsys):
-    """Runs the command in this process: exit status, stdout, stderr."""
-
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["theorycheck", *map(str, arguments)])
-        monkeypatch.setattr(cli, "leave", sys.exit)
-        status = 0
-        try:
-            cli.main()
-        except SystemExit as leaving:
-            status = leaving.code or 0
-        captured = capsys.readouterr()
-        return status, captured.out, captured.err
-
-    return run
-
-
-def refused(answer, *words):
-    """Status 2, nothing on stdout, one sentence on stderr that holds the words."""
-    status, out, err = answer
-    lines = [line for line in err.splitlines() if not line.startswith(("deciding ", "compiling "))]
-    assert (status, out, len(lines)) == (2, "", 1), err
-    assert all(word in lines[0] for word in words), err
 
 
 # --- what works ---------------------------------------------------------------------------------------------

@@ -23,6 +23,10 @@ class Domain(Protocol):
         """A hypothesis strategy for members."""
 
 
+def _span(least: int, most: int) -> str:
+    return str(least) if least == most else f"{least} to {most}"
+
+
 @dataclass(frozen=True)
 class Integers:
     """The integers from `least` to `most`, sampled up to `draw_to`; iterable when `most` is finite."""
@@ -162,7 +166,7 @@ class FiniteLaws:
         )
 
     def __str__(self) -> str:
-        return f"laws on {self.atoms[0]} to {self.atoms[1]} atoms"
+        return f"laws on {_span(*self.atoms)} atoms"
 
 
 @dataclass(frozen=True)
@@ -187,7 +191,7 @@ class Matrices:
         )
 
     def __str__(self) -> str:
-        return f"positive semidefinite matrices of size {self.sizes[0]} to {self.sizes[1]}"
+        return f"positive semidefinite matrices of size {_span(*self.sizes)}"
 
 
 def _gram(rows: list[list[int]]) -> tuple[tuple[int, ...], ...]:
@@ -235,7 +239,7 @@ class CurvaturePairs:
         return st.integers(*self.sizes).flatmap(lambda d: st.tuples(square(d), square(d)).map(pair))
 
     def __str__(self) -> str:
-        return f"pairs of curvatures of size {self.sizes[0]} to {self.sizes[1]}"
+        return f"pairs of curvatures of size {_span(*self.sizes)}"
 
 
 @dataclass(frozen=True)
@@ -254,4 +258,4 @@ class Spectra:
         return st.lists(entry, min_size=self.sizes[0], max_size=self.sizes[1]).filter(any).map(tuple)
 
     def __str__(self) -> str:
-        return f"spectra of size {self.sizes[0]} to {self.sizes[1]}"
+        return f"spectra of size {_span(*self.sizes)}"

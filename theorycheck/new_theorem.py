@@ -7,7 +7,7 @@ import re
 from importlib import resources
 from pathlib import Path
 
-from theorycheck.engine.catalogue import catalogue
+from theorycheck.engine.catalogue import keys
 from theorycheck.terminal import replacing
 
 _KEY = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
@@ -39,7 +39,7 @@ def write(key: str, loop: str, folder: Path = Path()) -> Path:
             "NAME must be lower-case words joined by hyphens and no word of Python's, such as "
             f"best-state-gains, got {key!r}"
         )
-    if any(theorem.key == key for theorem in catalogue()):
+    if key in keys():
         raise ValueError(f"NAME must be new, and {key!r} is a theorem of the catalogue")
     text, path = template(key, loop), folder / f"{key.replace('-', '_')}.py"
     if path.exists() or path.is_symlink():

@@ -10,11 +10,14 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 
 from theorycheck.interrupts import UNFINISHED
+
+if TYPE_CHECKING:
+    from theorycheck.verdict import Run
 
 WEIGHTS = "numbers in [0, inf]"
 
@@ -38,32 +41,31 @@ def show(page: Any) -> None:
         click.echo(text(page))
 
 
-def read_run(path: str) -> dict[str, Any]:
-    from theorycheck.render import difference
-    from theorycheck.verdict import SCHEMA
+def read_run(path: str) -> Run:
+    """The run whose JSON is in the file."""
+    from theorycheck.records import run_of
 
     try:
-        run = json.loads(Path(path).read_text(encoding="utf-8"))
+        record = json.loads(Path(path).read_text(encoding="utf-8"))
     except OSError as error:
         raise ValueError(f"cannot read {path}: {error.strerror}") from error
     except ValueError as error:
         raise ValueError(f"{path} is not JSON: {error}") from error
     try:
-        # A run does not differ from itself, if it is one at all.
-        if run["schema"] == SCHEMA and not difference(run, run):
-            return run
-    except (KeyError, TypeError, AttributeError):
-        pass
-    raise ValueError(f"{path} is not a run of schema {SCHEMA}")
+        return run_of(record)
+    except ValueError as error:
+        raise ValueError(f"{path} is {error}") from error
 
 
 @contextlib.contextmanager
-def writing(path: str | None, form: str = "json") -> Iterator[Any]:
+def writing(path: str | None, form: str = "json", option: str | None = None, **details: Any) -> Iterator[Any]:
     """A function that writes a result to `path`, whole or not at all; refuses an unwritable path at once.
 
-    `form` names the option and the method of the result, `to_<form>`, that gives the text.
+    `form` names the method of the result, `to_<form>`, that gives the text from `details`; `option` is how
+    the path was given, by default `--<form>`.
     """
-    text = operator.methodcaller(f"to_{form}")
+    text = operator.methodcaller(f"to_{form}", **details)
+    told = f"{option or f'--{form}'} {path}"
     if path is None:
         yield lambda run: None
         return
@@ -72,12 +74,12 @@ def writing(path: str | None, form: str = "json") -> Iterator[Any]:
         return
     target = Path(path).resolve()
     if target.is_dir():
-        raise ValueError(f"cannot write --{form} {path}: it is a directory")
+        raise ValueError(f"cannot write {told}: it is a directory")
     if target.exists() and not target.is_file():
         # A pipe or a device is written to, not replaced.
         yield lambda run: target.write_text(text(run), encoding="utf-8")
         return
-    with replacing(target, f"--{form} {path}") as file:
+    with replacing(target, told) as file:
         yield lambda run: file.write(text(run).encode("utf-8"))
 
 

@@ -270,6 +270,12 @@ class Run:
 
         return latex(self)
 
+    def to_html(self, figures: Any = None) -> str:
+        """A self-contained page (extra `report`), with the figures of a folder; see `theorycheck.report`."""
+        from theorycheck.report import page
+
+        return page(self, figures)
+
     def __repr__(self) -> str:
         from theorycheck.render import plain
 

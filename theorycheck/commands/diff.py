@@ -16,6 +16,6 @@ def command(first: str, second: str) -> None:
     """Tell what changed between two runs; exit status 1 if anything did."""
     from theorycheck.render import difference
 
-    lines = difference(read_run(first), read_run(second))
+    lines = difference(*(read_run(path).to_dict() for path in (first, second)))
     click.echo("\n".join(lines) if lines else "no difference")
     sys.exit(1 if lines else 0)

@@ -16,15 +16,18 @@ from theorycheck.engine.files import imported
 from theorycheck.theorem import Claim, Theorem
 
 
-@functools.cache
-def catalogue() -> tuple[Theorem, ...]:
-    """All theorems of the catalogue, in the order of their keys."""
+def keys() -> list[str]:
+    """The keys of the catalogue, told from the names of its files."""
     import proofs_numeric
 
     names = sorted(info.name for info in pkgutil.iter_modules(proofs_numeric.__path__))
-    modules = [
-        importlib.import_module(f"proofs_numeric.{name}") for name in names if not name.startswith("_")
-    ]
+    return [name.replace("_", "-") for name in names if not name.startswith("_")]
+
+
+@functools.cache
+def catalogue() -> tuple[Theorem, ...]:
+    """All theorems of the catalogue, in the order of their keys."""
+    modules = [importlib.import_module(f"proofs_numeric.{key.replace('-', '_')}") for key in keys()]
     return tuple(checked(theorem) for module in modules for theorem in theorems_of(module))
 
 

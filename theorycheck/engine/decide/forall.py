@@ -64,7 +64,8 @@ def decide(question: Question) -> Finding:
                 found["slack"], found["witness"] = settled.slack, _show(drawn)
 
     scope = f"{examples} random instances: " + ", ".join(
-        f"{name} {domain}" for name, domain in domains.items()
+        str(domain) if str(domain).startswith(name) else f"{name} {domain}"
+        for name, domain in domains.items()
     )
     try:
         search()
