@@ -229,7 +229,16 @@ def test_bad_files(call, tmp_path, name, content, words):
 
 BAD = [
     # family, data, words
-    ("families.student(3, 1)", "[-math.sqrt(3), math.sqrt(3)]", ["negative definite", "eigenvalue of", "θ*"]),
+    (
+        "families.student(3, 1)",
+        "[-math.sqrt(3), math.sqrt(3)]",
+        ["negative definite", "eigenvalue of", "along m = 1", "θ*"],
+    ),
+    (
+        "families.mixture(sp.Rational(1, 2))",
+        "[-1.0, 1.0]",
+        ["negative definite", "eigenvalue of", "along m1 = ", "0.707, m2 = "],
+    ),
     ("changed(sample=lambda rng, theta, size: rng.normal(0, 5, size))", "stats.norm()", ["sample of mine"]),
     ("changed(sample=lambda rng, theta, size: None)", "stats.norm()", ["sample of mine", "finite numbers"]),
     ("changed(log_density=logistic.log_density + 1)", "stats.norm()", ["integrate to 1", "2.71828"]),

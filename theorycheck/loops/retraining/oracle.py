@@ -51,7 +51,7 @@ def variance(n, synthetic, steps, protocol, real=1, own=_constant):
     return moments[1]
 
 
-def mean(n, synthetic, steps, start, push=0):
+def mean(n, synthetic, steps, start, push):
     """E θ_t, exactly; `push` is what each fit misses the maximum by, always to the same side."""
     share, found = Fraction(synthetic) / (n + Fraction(synthetic)), Fraction(start)
     for _ in range(steps):

@@ -70,11 +70,15 @@ def constants(loop: Retraining, radius: float = 0.0) -> Constants:
         raise ValueError("data must have a finite first moment, got ε = W₁(p_θ*, p_data) = inf")
     family, theta = loop.family, loop.best
     real, own = loop.hessians
-    curvature = np.linalg.eigvalsh(real)
+    curvature, axes = np.linalg.eigh(real)
     if curvature[-1] >= -1e-9 * max(np.abs(curvature).max(), np.abs(own).max()):
+        along = zip(
+            family.parameters, axes[:, -1] * np.sign(axes[np.abs(axes[:, -1]).argmax(), -1]), strict=True
+        )
         raise ValueError(
             f"the Hessian of E_data log p at θ* = {theta.tolist()} must be negative definite, got an "
-            f"eigenvalue of {curvature[-1]:.6g} for {family.name}"
+            f"eigenvalue of {curvature[-1]:.6g} for {family.name}, along "
+            + ", ".join(f"{name} = {part:.3g}" for name, part in along)
         )
     epsilon, error = laws.distance(loop.data, *family.distribution(theta))
     if not (math.isfinite(epsilon) and math.isfinite(family.first_moment(theta))) or error > 0.1 * (
