@@ -16,9 +16,10 @@ class Row(TypedDict):
     workload: str
     ours_seconds: float
     baseline: str
-    baseline_seconds: float
+    baseline_seconds: NotRequired[float]
     ratio: float  # baseline_seconds/ours_seconds, the median over the turns: above 1, ours is faster
     spread: NotRequired[tuple[float, float]]  # the smallest and the largest ratio of a turn
+    peak_gib: NotRequired[float]  # where memory is what counts, and `ratio` is allowed/peak
     compile_seconds: NotRequired[float]  # once, with an empty compile cache; not part of ours_seconds
 
 

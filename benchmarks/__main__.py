@@ -50,7 +50,7 @@ def table(results: dict[str, list[Row]]) -> Table:
     found.add_column("workload")
     found.add_column("ours, s", justify="right")
     found.add_column("baseline")
-    for header in ("baseline, s", "ratio", "spread", "compile, s"):
+    for header in ("baseline, s", "ratio", "spread", "compile, s", "peak, GiB"):
         found.add_column(header, justify="right")
     for name, rows in results.items():
         found.add_row(f"[bold]{name}[/bold]")
@@ -60,10 +60,11 @@ def table(results: dict[str, list[Row]]) -> Table:
                 "  " + row["workload"],
                 f"{row['ours_seconds']:.3g}",
                 row["baseline"],
-                f"{row['baseline_seconds']:.3g}",
+                f"{row['baseline_seconds']:.3g}" if "baseline_seconds" in row else "",
                 f"{row['ratio']:.2f}",
                 f"{low:.2f}–{high:.2f}",
                 f"{row['compile_seconds']:.2f}" if "compile_seconds" in row else "",
+                f"{row['peak_gib']:.2f}" if "peak_gib" in row else "",
             )
     return found
 

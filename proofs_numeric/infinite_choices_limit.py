@@ -42,6 +42,7 @@ theorem = Theorem(
 THREE = FiniteLaw(
     (Fraction(1, 2), Fraction(3, 10), Fraction(1, 5)), (Fraction(1, 5), Fraction(1, 2), Fraction(1))
 )
+BEST_OR_NOTHING = FiniteLaw((Fraction(2, 3), Fraction(1, 3)), (Fraction(1, 10**6), Fraction(1)))
 MIDDLE = FiniteLaw(  # the second state has the mean weight
     (Fraction(1, 4), Fraction(1, 2), Fraction(1, 4)), (Fraction(1, 10), Fraction(11, 20), Fraction(1))
 )
@@ -140,12 +141,22 @@ def trajectories_tend_to_the_tilted_one(choices, used=None, order=1):
     return at_most(Enclosed(variation, 1e-11), 10.0 / choices**order, scale=1)
 
 
-@theorem.certified(
-    at=[dict(choices=2), dict(choices=6)],
-    scope="p = (½, 3/10, 1/5), a = (1/5, ½, 1)",
-    rivals={"a/(2m)": dict(factor=Fraction(1, 2))},
+@theorem.forall(
+    examples=60,
+    rivals={
+        "K − 1 for K": dict(law=BEST_OR_NOTHING, choices=3, power=lambda K: K - 1),
+        "(1 − 1/K)·a*/m": dict(law=THREE, choices=2, most=lambda share, K: (1 - Fraction(1, K)) / share),
+    },
 )
-def finite_choices_favour_less(choices, factor=1):
-    """At finite K the best state gains less than the tilt gives it: H^K(x*) ≤ a*/m, strictly for K < ∞."""
-    top = exact.choice_ratio(THREE.p, THREE.a, choices)[-1]
-    return at_most(top, factor * THREE.a[-1] / exact.mean(THREE.p, THREE.a))
+def finite_choices_favour_less(
+    law, choices, power=lambda K: K, most=lambda share, K: (1 - (1 - share) ** K) / share
+):
+    """At finite K the best state gains less than the tilt gives: H^K(x*) ≤ (a*/m)·(1 − (1 − m/a*)^K) < a*/m.
+
+    1/(a* + Σ A_i) is convex in each A_i, so largest for weights of 0 and a* with the same mean, which attain
+    the right side.
+    """
+    top = max(law.a)
+    share = exact.mean(law.p, law.a) / top
+    ratio = exact.choice_ratio(law.p, law.a, choices)[law.a.index(top)]
+    return at_most(ratio, most(share, power(choices)))

@@ -227,7 +227,7 @@ def odds_of_the_best(proposals):
     at=[dict(proposals=2), dict(proposals=16), dict(proposals=math.inf)],
     scope="digits, the 500 most confident ones share the top, 60 generations",
     margin=1e-3,
-    rivals={"they fall": dict(order=-1), "by a tenth of a unit more": dict(more=0.1)},
+    rivals={"they fall": dict(order=-1), "by a hundredth more": dict(more=0.01)},
 )
 def digits_reach_their_best(proposals, order=1, more=0.0):
     """On 1,797 digits the odds of the best grow at every step, by 1 + ((K−1)/K)(1 − a_2/a*) at least."""

@@ -50,6 +50,7 @@ theorem = Theorem(
 
 NONE, HALF = Fraction(0), Fraction(1, 2)
 CLOSE = FiniteLaw((HALF, HALF), (Fraction(9, 10), Fraction(1)))
+CLOSER = FiniteLaw((HALF, HALF), (Fraction(99, 100), Fraction(1)))
 THREE = FiniteLaw((HALF, Fraction(3, 10), Fraction(1, 5)), (Fraction(1, 5), HALF, Fraction(1)))
 LOW_FIRST = (Fraction(99, 100), Fraction(1, 100))
 AT_CLOSE = dict(law=CLOSE, choices=2, synthetic_weight=HALF, generations=1)
@@ -145,7 +146,10 @@ def gains(law, choices, weight, generations, start=None):
 @theorem.forall(
     examples=40,
     given={"generations": Integers(1, 2)},
-    rivals={name: dict(AT_CLOSE, **change) for name, change in FALSE_SHARES.items()},
+    rivals={
+        **{name: dict(AT_CLOSE, **change) for name, change in FALSE_SHARES.items()},
+        "1 % more": dict(AT_CLOSE, law=CLOSER, constant=lambda weight: Fraction(101, 100) * share(weight)),
+    },
     without={
         "bounded": dict(AT_CLOSE, top=lambda a: min(a) / 2),
         "same-start": dict(AT_CLOSE, start=LOW_FIRST),

@@ -52,6 +52,7 @@ theorem = Theorem(
 
 HALVES = (Fraction(1, 2), Fraction(1, 2))
 CLOSE = FiniteLaw(HALVES, (Fraction(9, 10), Fraction(1)))
+CLOSER = FiniteLaw(HALVES, (Fraction(99, 100), Fraction(1)))
 THREE = FiniteLaw(
     (Fraction(1, 2), Fraction(3, 10), Fraction(1, 5)), (Fraction(1, 5), Fraction(1, 2), Fraction(1))
 )
@@ -127,6 +128,7 @@ def violation_of_k(law, choices):
     examples=150,
     rivals={
         "K for K − 1": dict(law=CLOSE, choices=2, factor=lambda K: Fraction(1)),
+        "1 % more": dict(law=CLOSER, choices=2, factor=lambda K: Fraction(101, 100) * share(K)),
         "a_min for a*": dict(law=CLOSE, choices=2, top=min),
         "(K−1)/K → (K−1)/(K−2)": dict(law=CLOSE, choices=3, factor=lambda K: Fraction(K - 1, K - 2)),
     },
@@ -156,7 +158,13 @@ def gap_at_the_certified_instance(law, choices, factor=share, gap=Fraction(1, 15
     return equals(gain(law, choices) - factor(choices) * exact.variance(law.p, law.a), gap)
 
 
-@theorem.forall(examples=150, rivals={"a* for a_min": dict(law=CLOSE, choices=2, bottom=max)})
+@theorem.forall(
+    examples=150,
+    rivals={
+        "a* for a_min": dict(law=CLOSE, choices=2, bottom=max),
+        "1 % less": dict(law=CLOSER, choices=2, bottom=lambda a: Fraction(101, 100) * min(a)),
+    },
+)
 def gain_is_bounded_above(law, choices, bottom=min):
     """E_{t+1} a − E_t a ≤ ((K−1)/K)·Var(a)/a_min: the matching upper bound."""
     return at_most(gain(law, choices), share(choices) * exact.variance(law.p, law.a) / bottom(law.a))

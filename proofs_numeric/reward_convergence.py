@@ -71,7 +71,7 @@ def orbit(law, choices, steps, real_share=0):
 @theorem.forall(
     examples=80,
     rivals={
-        "⅓ for K/(K−1)": dict(law=EVEN, choices=2, steps=3, factor=lambda K: Fraction(1, 3)),
+        "1 for K/(K−1)": dict(law=EVEN, choices=2, steps=7, factor=lambda K: Fraction(1)),
         "a_min for a*": dict(law=EVEN, choices=2, steps=3, scale=min),
     },
     without={"curated-only": dict(law=EVEN, choices=2, real_share=Fraction(9, 10), steps=8)},
@@ -91,7 +91,7 @@ def variances_are_summable(
     generations=10,
     scope="one generation",
     sharp=lambda choices: 1.01 * choices / (choices - 1),
-    rivals={"1 for K/(K−1), halved": dict(factor=lambda K: Fraction(1, 2))},
+    rivals={"99/100 for K/(K−1)": dict(factor=lambda K: Fraction(99, 100))},
 )
 def worst_case_of_the_sum(choices, law, factor=lambda K: Fraction(K, K - 1)):
     """No law on two atoms breaks it; the search finds the slack K/(K−1) of a rare worthless state."""

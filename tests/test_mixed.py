@@ -1,13 +1,12 @@
 """The loop with real data: exact, ball and polynomial forms against one another, and the error bound."""
 
 from fractions import Fraction
-from math import exp, log
+from math import exp
 
 import numpy as np
 import pytest
-from scipy.stats import entropy
 
-from theorycheck.formula import ball, interval
+from theorycheck.formula import interval
 from theorycheck.loops import curation, exact, mixed
 
 P = (Fraction(1, 2), Fraction(3, 10), Fraction(1, 5))
@@ -56,27 +55,6 @@ def test_the_peak_is_its_closed_form(horizon):
     end = 1 / (1 - weight * (choices - 1))
     closed = end - (end - 1) * (weight * choices / (1 + weight)) ** horizon
     assert mixed.peak(weight, choices, horizon) == closed
-
-
-@pytest.mark.parametrize("q", [P, (Fraction(1, 9), Fraction(1, 9), Fraction(7, 9))])
-def test_the_divergence_is_scipys(q):
-    lo, hi = interval(mixed.divergence(P, q))
-    expected = entropy(floats(P), floats(q))
-    assert mixed.divergence([*map(float, P)], [*map(float, q)]) == pytest.approx(expected, abs=1e-14)
-    assert lo - 1e-14 <= expected <= hi + 1e-14
-
-
-def test_the_divergence_skips_masses_of_zero():
-    assert mixed.divergence([0.0, 1.0], [0.5, 0.5]) == pytest.approx(log(2))
-    lo, hi = interval(mixed.divergence((Fraction(0), Fraction(1)), (Fraction(1, 2), Fraction(1, 2))))
-    assert lo <= log(2) <= hi
-
-
-def test_a_ball_around_zero_is_not_skipped():
-    third = ball(Fraction(1, 3))
-    around = third - third
-    assert around.contains(0)
-    assert not mixed.divergence((around, third), (third, third)).is_finite()
 
 
 @pytest.mark.parametrize(("states", "choices", "horizon"), [(2, 2, 3), (2, 4, 1), (3, 3, 1), (3, 2, 2)])

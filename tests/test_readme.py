@@ -137,7 +137,7 @@ def test_own_family_from_a_notebook_gives_the_shown_rates():
 # --- a law and a reward of one's own ------------------------------------------------------------------------
 
 LAW = TEXT.split("## Your own law and reward")[1].split("\n## ")[0]
-(POPULATION,) = re.findall(r"```py\n(.*?)```", LAW, re.DOTALL)
+POPULATION, PARTICLES = re.findall(r"```py\n(.*?)```", LAW, re.DOTALL)
 CURATE, CURATED = re.findall(r"```\n(.*?)```", re.sub(r"```py\n.*?```", "", LAW, flags=re.DOTALL), re.DOTALL)
 
 
@@ -146,6 +146,13 @@ def test_own_law_prints_the_shown_table(tmp_path):
     assert done.returncode == 0, done.stderr
     assert [line.split()[0] for line in done.stderr.splitlines()] == ["curating"] * 2
     assert_same(done.stdout, CURATED)
+
+
+def test_the_particles_are_near_the_population():
+    done = subprocess.run([sys.executable, "-c", PARTICLES], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    many, few = (list(map(float, row.split())) for row in re.findall(r"\[(.*?)\]", done.stdout))
+    assert few == pytest.approx(many, abs=0.05)
 
 
 def test_own_population_is_curated(tmp_path):

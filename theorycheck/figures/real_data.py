@@ -206,9 +206,9 @@ figure = Figure(
     certificates=(
         "real-data-kl-stability::peak_is_sharp",
         "real-data-kl-stability::kl_is_bounded",
-        "real-data-kl-stability::kl_is_bounded_better",
-        "real-data-kl-stability::kl_grows_beyond_the_threshold",
-        "real-data-kl-stability::kl_stays_small_on_the_digits",
+        "real-data-kl-stability-sharp::kl_is_bounded_better",
+        "real-data-kl-stability-sharp::kl_grows_beyond_the_threshold",
+        "real-data-kl-stability-sharp::kl_stays_small_on_the_digits",
         "real-data-reward-gain::gain_is_bounded_below",
         "real-data-reward-gain-sharp::gain_is_bounded_below",
         "real-data-reward-gain-sharp::sharp_at_the_first_generation",

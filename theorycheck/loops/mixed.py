@@ -38,6 +38,11 @@ def peak(weight, choices, generations: int):
     return found
 
 
+def summit(weight, choices):
+    """M = 1/(1 − λ(K−1)), to which M_t climbs for λ < 1/(K−1)."""
+    return 1 / (1 - weight * (choices - 1))
+
+
 def spare(choices: int, weight, generations: int):
     """By which factor a known law exceeds λ/(1+λ)·((K−1)/K)·Var_ref(a)/a* in E_t a − E_ref a, at most.
 
@@ -48,15 +53,9 @@ def spare(choices: int, weight, generations: int):
     return min(sum(own**t for t in range(generations)), Fraction(choices, choices - 1))
 
 
-def divergence(p: Sequence, q: Sequence, bits: int = 512):
-    """KL(p‖q): a float for floats, else a ball; p must vanish where q does."""
-    # A ball equals 0 only if it is 0 for certain.
-    present = [(x, y) for x, y, zero in zip(p, q, (x == 0 for x in p), strict=True) if not zero]
-    if all(isinstance(x, float) for x in p):
-        return math.fsum(x * math.log(x / y) for x, y in present)
-    with precision(bits):
-        terms = (ball(x, bits=bits) * ball(x / y, bits=bits).log() for x, y in present)
-        return sum(terms, start=ball(0))
+def largest_ratio(choices: int, lowest):
+    """K/(1 + (K−1)x): the largest H if all weights lie in [x, 1], x = `lowest`; K at x = 0."""
+    return choices / (1 + (choices - 1) * lowest)
 
 
 @functools.cache
