@@ -431,7 +431,7 @@ ONE, THREE = (1.0, 0.0, 0.0), (1.0, 1.0, 1.0)
 
 
 @theorem.sampled(
-    at=[dict(n=10, spectrum=THREE, steps=5), dict(n=10, spectrum=(1.0, 0.04, 0.0), steps=5)],
+    at=[dict(n=10, spectrum=spectrum, steps=5) for spectrum in (ONE, (1.0, 0.04, 0.0), THREE)],
     margin=0.06,
     rivals={
         "lower bound too large by 20 %": Rival(dict(spectrum=ONE, least=1.2), lambda: Fraction(20, 120)),

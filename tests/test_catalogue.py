@@ -114,6 +114,7 @@ def test_the_catalogue_is_sorted_and_has_unique_keys():
         ("gaussian-collapse::mean_scale_decay", "did you mean mean_scale_decays"),
         ("zzz", "there is no theorem called 'zzz'; known: "),
         ("gaussian-collapse::zzz", "claim of gaussian-collapse called 'zzz'; known: "),
+        ("gaussian-collapse::", "claim of gaussian-collapse called ''; known: "),
         ("", "there is no theorem called ''"),
     ],
 )

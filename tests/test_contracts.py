@@ -1,11 +1,13 @@
 """What every theorem of the catalogue obeys."""
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from theorycheck.engine import decide
 from theorycheck.engine.catalogue import catalogue, checked
+from theorycheck.theorem import Mean
 
 THEOREMS = {theorem.key: theorem for theorem in catalogue()}
 CLAIMS = {f"{t.key}::{c.id}": (t, c) for t in THEOREMS.values() for c in t.claims}
@@ -80,6 +82,19 @@ def test_a_sampled_or_computed_claim_is_pinned(theorem, claim):
 def test_a_sampled_claim_has_a_rival(theorem, claim):
     if decide.is_random(claim.method):
         assert claim.rivals
+
+
+@each_claim
+def test_a_declared_variance_is_no_smaller_than_that_of_draws(theorem, claim):
+    """An interval rests on it, and nothing else would tell. Draws with heavy tails show less than they have."""
+    if not decide.is_random(claim.method):
+        return
+    for parameters in claim.instances:
+        comparison = claim.function(**parameters)
+        for side in (comparison.left, comparison.right):
+            if isinstance(side, Mean) and side.variance is not None:
+                drawn = side.draw(np.random.default_rng(11), 4096, *side.arguments)
+                assert np.var(drawn) < 1.25 * side.variance
 
 
 @each_theorem

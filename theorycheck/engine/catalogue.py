@@ -116,7 +116,7 @@ def select(targets: tuple[str, ...]) -> Selection:
     for target in targets:
         if not isinstance(target, str):
             raise TypeError(f"a target must be a key, KEY::CLAIM or FILE.py as a string, got {target!r}")
-        key, _, claim_id = target.partition("::")
+        key, separator, claim_id = target.partition("::")
         path = Path(key).resolve()
         if key.endswith(".py") and _in_catalogue(path):
             theorems = [find(path.stem.replace("_", "-"))]
@@ -125,7 +125,7 @@ def select(targets: tuple[str, ...]) -> Selection:
         else:
             theorems = [find(key)]
         ids = [c.id for theorem in theorems for c in theorem.claims]
-        if claim_id and claim_id not in ids:
+        if separator and claim_id not in ids:
             raise ValueError(_unknown(f"claim of {key}", claim_id, ids))
         for theorem in theorems:
             claims = [c for c in theorem.claims if not claim_id or c.id == claim_id]
