@@ -86,7 +86,7 @@ def test_a_sampled_claim_has_a_rival(theorem, claim):
 
 @each_claim
 def test_a_declared_variance_is_no_smaller_than_that_of_draws(theorem, claim):
-    """An interval rests on it, and nothing else would tell. Draws with heavy tails show less than they have."""
+    """An interval rests on it, and nothing else would tell. Heavy tails show less than there is."""
     if not decide.is_random(claim.method):
         return
     for parameters in claim.instances:
