@@ -111,7 +111,18 @@ def test_only_the_figures_know_matplotlib(name):
 
 @pytest.mark.parametrize("name", below("theorycheck/figures/"))
 def test_figures_know_engine_and_loops(name):
-    own = ("checks", "engine", "figures", "formula", "loops", "results", "terminal", "verdict", "__version__")
+    own = (
+        "checks",
+        "engine",
+        "figures",
+        "formula",
+        "loops",
+        "results",
+        "terminal",
+        "theorem",
+        "verdict",
+        "__version__",
+    )
     allowed = (f"theorycheck.{m}" for m in own)
     assert foreign(name, "numpy", "scipy", "sympy", "matplotlib", *allowed) == []
 

@@ -61,17 +61,21 @@ def command(
     folder = _directory(out)
     missing: list[str] = []
     for name in chosen:
-        click.echo(f"drawing {name}", err=True)
+        tell(f"drawing {name}")
         options = ["--format", ",".join(endings)] if endings else ["--data"]
         options += ["--run", run] if run else []
         told = shlex.join(["theorycheck", "figures", name, "--out", out, *options, "--seed", str(seed)])
         try:
-            for path in _write.write(name, folder, endings, seed, workers, run, told):
+            for path in _write.write(name, folder, endings, seed, workers, run, told, tell):
                 click.echo(path)
         except figures.MissingResults as error:
             missing.append(str(error))
     if missing:
         raise ValueError(missing[0])
+
+
+def tell(text: str) -> None:
+    click.echo(text, err=True)
 
 
 def _directory(out: str) -> Path:

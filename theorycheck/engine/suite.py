@@ -48,7 +48,7 @@ def verify(
             for claim in claims
             for parameters in claim.at(profile)
         ]
-        found = _Jobs(context, jobs, fail_fast, listener or (lambda *event: None)).run()
+        found = decide_instances(jobs, context, fail_fast, listener)
     theorems = []
     for theorem, claims in selection.claims:
         results = []
@@ -68,6 +68,13 @@ def verify(
         provenance=provenance(context.executor.workers),
         theorems=tuple(theorems),
     )
+
+
+def decide_instances(
+    jobs: list[Job], context: Context, fail_fast: bool = False, listener: Listener | None = None
+) -> list[InstanceResult | None]:
+    """Each claim at its instance, in order; None for those left out after the first that fails."""
+    return _Jobs(context, jobs, fail_fast, listener or (lambda *event: None)).run()
 
 
 class ClaimError(ValueError):

@@ -36,6 +36,8 @@ class Table:
 
     points: dict[tuple[str, str], Curve] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    remarks: dict[tuple[str, str], str] = field(default_factory=dict)
+    images: dict[str, np.ndarray] = field(default_factory=dict)  # by curve; the run has them already
 
     def add(self, panel: str, curve: str, x: Any, y: Any, low: Any = None, high: Any = None, z: Any = None):
         """Append points to a curve; all are numbers or arrays of one shape."""
@@ -49,6 +51,10 @@ class Table:
             found = [np.concatenate(pair) for pair in zip(before, found, strict=True)]
         self.points[panel, curve] = Curve(*found)
 
+    def remark(self, panel: str, curve: str, text: str) -> None:
+        """Say something in words about a curve."""
+        self.remarks[panel, curve] = text
+
     def curve(self, panel: str, curve: str) -> Curve:
         return self.points[panel, curve]
 
@@ -57,16 +63,17 @@ class Table:
         return {name: points for (of, name), points in self.points.items() if of == panel}
 
     def to_csv(self) -> str:
-        """panel,curve,x,y,low,high and, if anything has it, z; empty where there is no such number."""
+        """panel,curve,x,y,low,high and, if anything has them, z and remark; empty where there is none."""
         columns = [
             f for f in Curve._fields if f != "z" or any(np.isfinite(c.z).any() for c in self.points.values())
         ]
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(["panel", "curve", *columns])
+        writer.writerow(["panel", "curve", *columns, *["remark"] * bool(self.remarks)])
         for (panel, name), points in self.points.items():
             values = zip(*(getattr(points, column) for column in columns), strict=True)
-            writer.writerows([panel, name, *map(_number, row)] for row in values)
+            said = [self.remarks.get((panel, name), "")] if self.remarks else []
+            writer.writerows([panel, name, *map(_number, row), *said] for row in values)
         return text.getvalue()
 
 
@@ -75,10 +82,11 @@ def _number(value: float) -> str:
 
 
 class Given(NamedTuple):
-    """What a figure is computed from: a source of named draws, and the run pointed to, if any."""
+    """What a figure is computed from: named draws, the run that was pointed to, and whom to tell."""
 
     draw: Draw
     run: str | None = None
+    tell: Callable[[str], None] = lambda _: None
 
 
 class Panel(NamedTuple):

@@ -29,7 +29,7 @@ SHARP, PAPER, GUIDE = "-", (0, (5, 2)), (0, (1, 1.5))  # line styles by role
 SHADES = LinearSegmentedColormap.from_list("theorycheck", ["#ffffff", "#9ccbe8", BLUE, "#001a2c"])
 
 RC: dict[str, Any] = {
-    "font.family": "STIXGeneral",
+    "font.family": ["STIXGeneral", "DejaVu Serif"],
     "mathtext.fontset": "stix",
     "font.size": 8.5,
     "axes.titlesize": 8.5,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from theorycheck import __version__
@@ -23,7 +23,14 @@ UNDATED = {"pdf": {"CreationDate": None}, "png": {}, "svg": {"Date": None}}
 
 
 def write(
-    name: str, folder: Path, formats: Sequence[str], seed: int, workers: int, run: str | None, command: str
+    name: str,
+    folder: Path,
+    formats: Sequence[str],
+    seed: int,
+    workers: int,
+    run: str | None,
+    command: str,
+    tell: Callable[[str], None],
 ) -> list[Path]:
     """Compute a figure and write it to `folder`: NAME.csv, NAME.txt (the caption) and NAME.FORMAT for each.
 
@@ -36,7 +43,7 @@ def write(
         files = [stack.enter_context(replacing(path, str(path))) for path in paths]
         executor = Executor(workers)
         try:
-            table = figure.compute(Given(Draw(seed, name, executor), run))
+            table = figure.compute(Given(Draw(seed, name, executor), run, tell))
         finally:
             executor.close()
         files[0].write(table.to_csv().encode())
