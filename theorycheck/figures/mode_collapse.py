@@ -88,7 +88,8 @@ figure = Figure(
         "the preset."
     ),
     certificates=(
-        "gaussian-collapse::mean_scale_is_exact",
+        "finite-sample-collapse::scale_collapses_without_real_data",
+        "finite-sample-collapse::real_data_stop_the_collapse",
         "finite-sample-collapse::real_data_bound_the_error",
     ),
     panels=PANELS,

@@ -37,7 +37,7 @@ class Slack(NamedTuple):
 
 
 def compute(given: Given) -> Table:
-    found = list(of_run(read_run(given.run)) if given.run else of_catalogue(given))
+    found = list(of_run(read_run(given.run).to_dict()) if given.run else of_catalogue(given))
     if not found:
         raise ValueError(f"{given.run} must decide an inequality, and decides none")
     table, keys = Table(), list(dict.fromkeys(slack.key for slack in found))
