@@ -12,7 +12,6 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-import test_cli
 from test_cli import MAIN
 
 from theorycheck.loops import planar, populations
@@ -22,7 +21,6 @@ from theorycheck.own_law import population
 from theorycheck.render import text
 from theorycheck.render_curation import report, shown
 
-call = test_cli.call
 P, WEIGHTS, LABELS = [0.5, 0.25, 0.25], [0.25, 0.5, 1.0], ["cat", "dog", "cat"]
 R = [math.log(a) for a in WEIGHTS]
 LAW = "p,r,label,other\n" + "".join(

@@ -91,6 +91,23 @@ def test_samples_are_sorted_and_weigh_the_same():
     assert isinstance(laws.points(law), Points)
 
 
+@pytest.mark.skipif(not hasattr(stats, "make_distribution"), reason="SciPy has no newer distributions yet")
+@pytest.mark.parametrize("name", ["norm", "laplace", "gamma", "binom"])
+def test_distributions_of_the_newer_kind(name):
+    shapes = {"gamma": {"a": 2.5}, "binom": {"n": 6, "p": 0.3}}.get(name, {})
+    old, made = getattr(stats, name)(**shapes), stats.make_distribution(getattr(stats, name))(**shapes)
+    new = laws.checked(made)
+    for level in (0, 2):
+        ours, theirs = laws.points(new, level), laws.points(old, level)
+        np.testing.assert_allclose(ours.x, theirs.x, rtol=1e-9, atol=1e-9)
+        np.testing.assert_allclose(ours.weight, theirs.weight, rtol=1e-9)
+    grid = np.array([-1.0, 0.0, 0.5, 2.0])
+    for side in ("left", "right"):
+        np.testing.assert_allclose(laws.cdf(new, grid, side), laws.cdf(old, grid, side), rtol=1e-12)
+    assert laws.first_moment(new) == pytest.approx(laws.first_moment(old), rel=1e-9)
+    np.testing.assert_array_equal(laws.atoms(new), laws.atoms(old))
+
+
 def test_a_value_seen_again_weighs_more():
     x, weight = laws.points(laws.checked([2, 1, 2, 7, 2]))
     assert x.tolist() == [1, 2, 7]

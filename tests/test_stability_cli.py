@@ -10,8 +10,8 @@ import time
 
 import jsonschema
 import pytest
-import test_cli
-from test_cli import MAIN, refused
+from conftest import refused
+from test_cli import MAIN
 
 from theorycheck.loops.retraining import families
 from theorycheck.loops.retraining.stability import Row, stability
@@ -43,8 +43,6 @@ def exponential():
     return Family("exponential", (s,), -X / s - sp.log(s), draw, lambda points: [1.0], HALF_LINE)
 
 """
-
-call = test_cli.call
 
 
 @pytest.fixture
@@ -144,6 +142,7 @@ def test_json_has_the_numbers_of_python_in_the_order_asked_for(call, write, tmp_
         ("Mixture((0.5, 0.5), (stats.norm(), stats.norm(1)))", "a mixture of 2 laws"),
         ("[1, 2, 4]", "3 observations"),
         ("stats.gumbel_r()", "gumbel_r()"),
+        ("stats.Normal(mu=1.0, sigma=2.0)", "Normal(mu=1.0, sigma=2.0)"),
     ],
 )
 def test_data_are_described(write, data, told):

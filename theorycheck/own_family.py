@@ -91,6 +91,8 @@ def examine(file: str, synthetic_weight: Sequence[float], radius: float = 0.0) -
 def _described(data: Any) -> str:
     if isinstance(data, Mixture):
         return f"a mixture of {len(data.laws)} laws"
+    if hasattr(data, "icdf"):
+        return str(data)
     if hasattr(data, "ppf"):
         arguments, named = getattr(data, "args", ()), getattr(data, "kwds", {})
         terms = [*map(repr, arguments), *(f"{name}={value!r}" for name, value in named.items())]

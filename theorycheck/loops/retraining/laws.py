@@ -1,12 +1,14 @@
 """Laws on the line as weighted points: a quadrature rule for a distribution, the atoms of a sample.
 
-A data law is a frozen scipy.stats distribution, a `Mixture` of laws, or an array of observations.
+A data law is a scipy.stats distribution (frozen, or of the newer kind), a `Mixture` of laws, or an array of
+observations.
 """
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -43,6 +45,8 @@ def checked(law: Any) -> Any:
         if len(weights) != len(law.laws):
             raise ValueError(f"weights must have one entry per law ({len(law.laws)}), got {len(weights)}")
         return Mixture(tuple(weights), tuple(map(checked, law.laws)))
+    if hasattr(law, "icdf") and hasattr(law, "cdf"):
+        law = _renamed(law)
     if hasattr(law, "ppf") and hasattr(law, "cdf"):
         try:
             ends = np.asarray(law.ppf([[0.25], [0.75]]), float)
@@ -52,6 +56,14 @@ def checked(law: Any) -> Any:
             raise ValueError(f"data must be a proper distribution, got quartiles {ends.ravel().tolist()}")
         return law
     return np.sort(checks.vector("data", law))
+
+
+def _renamed(law: Any) -> SimpleNamespace:
+    """A distribution of SciPy's newer kind, such as `stats.Normal()`, under the names of the older one."""
+    known = {"ppf": law.icdf, "isf": law.iccdf, "cdf": law.cdf, "mean": law.mean}
+    if any(kind.__name__ == "DiscreteDistribution" for kind in type(law).__mro__):
+        known["pmf"] = law.pmf
+    return SimpleNamespace(**known)
 
 
 def points(law: Any, level: int = 0) -> Points:
