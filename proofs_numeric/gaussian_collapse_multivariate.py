@@ -6,6 +6,7 @@ so E√X, X = S^½WS^½, is diagonal; (√X)_ii ≤ √X_ii; and X_ii = s_i χ²
 "support" the smaller constant E tr√W/d, which does not iterate.
 """
 
+import functools
 from fractions import Fraction
 
 import numpy as np
@@ -259,6 +260,7 @@ def isotropic_constant_does_not_iterate(steps, factor=lambda d: form.contraction
     return at_most(truth, factor(D) ** steps, over={D: Integers(2, 200)})
 
 
+@functools.cache
 def alignment(n, dimension, steps):
     """E_Q R_t = E(√Σ_t)_xx/c₄^t from Σ_0 = I, enclosed by Gauss rules from exact moments."""
     return zonal.mean_root(n, dimension, steps) / ball(form.contraction_factor(sp.Integer(n))) ** steps
@@ -302,11 +304,12 @@ def isotropic_constant_fails_later(n, dimension, steps, share=isotropic_alignmen
     return at_least(mean(ratio, n, dimension, steps, bounds=(0.0, 1.0)), share(n, dimension, steps), scale=1)
 
 
+mean_root_plane = functools.cache(covariance.mean_root_plane)  # the same for a claim and its rivals
+
+
 def plane_constants(n, conditions):
     """α*(S) = max_i E(√X)_ii/√s_i for each condition number, with the error of the quadrature."""
-    fine, coarse = (
-        np.array([max(covariance.mean_root_plane(n, c, order)) for c in conditions]) for order in (72, 56)
-    )
+    fine, coarse = (np.array([max(mean_root_plane(n, c, order)) for c in conditions]) for order in (72, 56))
     return Enclosed(fine, np.abs(fine - coarse) + 1e-11)
 
 
@@ -352,7 +355,7 @@ def first_order_of_the_constant(n, interaction=1 / 36):
     The remainder there is at most 1/(16ν²): twice its value in one dimension, c₄ = 1 − 1/(4ν) + 1/(32ν²) + ….
     """
     nu = n - 1
-    fine, coarse = (covariance.mean_root_plane(n, 25.0, order)[0] for order in (72, 56))
+    fine, coarse = (mean_root_plane(n, 25.0, order)[0] for order in (72, 56))
     remainder = abs(fine - 1 + (0.5 + interaction) / (2 * nu)) * nu**2
     return at_most(Enclosed(remainder, (abs(fine - coarse) + 1e-12) * nu**2), Fraction(1, 16))
 

@@ -152,7 +152,7 @@ class Claim:
         """The instances that the profile ("quick" or "full") looks at."""
         return self.instances if profile == "quick" else self.instances + self.full_instances
 
-    @property
+    @functools.cached_property
     def arguments(self) -> Mapping[str, Any]:
         """The names of the function's arguments with their defaults (`inspect.Parameter.empty` if none)."""
         return {name: p.default for name, p in inspect.signature(self.function).parameters.items()}
