@@ -1,87 +1,111 @@
 """`python -m benchmarks [NAME ...] [--json FILE]`: a table on stdout, progress on stderr."""
 
-import argparse
-import contextlib
+import difflib
 import importlib
 import json
 import os
 import pkgutil
 import sys
-import tempfile
-from pathlib import Path
+from typing import Any, NamedTuple
 
+import click
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
 import benchmarks
-from benchmarks import Row, say
+from benchmarks import Row, progress, say
 from theorycheck.engine.provenance import provenance
+from theorycheck.terminal import writing
 
 NAMES = sorted(info.name for info in pkgutil.iter_modules(benchmarks.__path__) if info.name[0] != "_")
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Time kernels and suite.")
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(NAMES)}; all by default")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write provenance and rows to FILE")
-    options = parser.parse_args()
-    unknown = [name for name in options.names if name not in NAMES]
-    if unknown:
-        parser.error(f"there is no benchmark called {unknown[0]!r}; known: {', '.join(NAMES)}")
-    if options.json and not (options.json.parent.is_dir() and os.access(options.json.parent, os.W_OK)):
-        parser.error(f"cannot write --json {options.json}")
+class Results(NamedTuple):
+    """The rows of each benchmark."""
 
-    results: dict[str, list[Row]] = {}
-    for name in options.names or NAMES:
-        say(name)
-        results[name] = list(importlib.import_module(f"benchmarks.{name}").rows())
-    width = None if sys.stdout.isatty() else 150
-    Console(width=width).print(table(results))
-    if options.json:
-        run = {"provenance": provenance(os.cpu_count() or 1), "benchmarks": results}
-        write(options.json, json.dumps(run, indent=1, ensure_ascii=False) + "\n")
-    return 0
+    rows: dict[str, list[Row]]
+
+    def to_json(self) -> str:
+        """Provenance, the load of the machine, and a flat list of rows."""
+        rows: list[dict[str, Any]] = [
+            {"benchmark": name, **row} for name, part in self.rows.items() for row in part
+        ]
+        run = {"provenance": provenance(os.cpu_count() or 1), "load": load(), "rows": rows}
+        return json.dumps(run, indent=1, ensure_ascii=False) + "\n"
+
+
+@click.command()
+@click.argument("names", nargs=-1, metavar="[NAME]...")
+@click.option("--json", "path", metavar="FILE", help="Write the rows with their provenance; - for stdout.")
+def main(names: tuple[str, ...], path: str | None) -> None:
+    """Time kernels and suite beside their baselines: all of them, or those that are named."""
+    for name in names:
+        if name not in NAMES:
+            near = difflib.get_close_matches(name, NAMES, 3, 0.3) or NAMES
+            raise click.UsageError(f"NAME must be a benchmark, got {name!r}; near it: {', '.join(near)}")
+    try:
+        with writing(path) as write:
+            results = Results({})
+            with progress():
+                for name in dict.fromkeys(names or NAMES):
+                    say(name)
+                    results.rows[name] = list(importlib.import_module(f"benchmarks.{name}").rows())
+            write(results)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
+    if path != "-":
+        width = None if sys.stdout.isatty() else 170
+        Console(width=width).print(table(results.rows))
+
+
+def load() -> list[float]:
+    """The machine's load averages over 1, 5 and 15 minutes, where it tells them."""
+    return list(os.getloadavg()) if hasattr(os, "getloadavg") else []
 
 
 def table(results: dict[str, list[Row]]) -> Table:
-    """One line a workload; `ratio` above 1 means that ours is faster."""
-    found = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    """One line a row; `ratio` above 1 means that ours is faster."""
+    averages = ", ".join(f"{average:.1f}" for average in load())
+    found = Table(
+        box=box.SIMPLE_HEAD, pad_edge=False, caption=f"load of the machine: {averages or 'unknown'}"
+    )
     found.add_column("workload")
     found.add_column("ours, s", justify="right")
     found.add_column("baseline")
-    for header in ("baseline, s", "ratio", "spread", "compile, s", "peak, GiB"):
+    for header in ("baseline, s", "ratio", "quartiles", "ours", ""):
         found.add_column(header, justify="right")
     for name, rows in results.items():
         found.add_row(f"[bold]{name}[/bold]")
+        before = ""
         for row in rows:
             low, high = row.get("spread", (row["ratio"], row["ratio"]))
             found.add_row(
-                "  " + row["workload"],
+                "  " + (row["workload"] if row["workload"] != before else ""),
                 f"{row['ours_seconds']:.3g}",
                 row["baseline"],
                 f"{row['baseline_seconds']:.3g}" if "baseline_seconds" in row else "",
-                f"{row['ratio']:.2f}",
-                f"{low:.2f}–{high:.2f}",
-                f"{row['compile_seconds']:.2f}" if "compile_seconds" in row else "",
-                f"{row['peak_gib']:.2f}" if "peak_gib" in row else "",
+                f"{row['ratio']:.3g}",
+                f"{low:.3g}–{high:.3g}",
+                f"{row['ours_ns']:.3g} ns/{row['unit']}" if "unit" in row else "",
+                more(row),
             )
+            before = row["workload"]
     return found
 
 
-def write(path: Path, text: str) -> None:
-    """Write a file whole or not at all."""
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-        os.chmod(name, 0o644)
-        os.replace(name, path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(name)
-        raise
+def more(row: Row) -> str:
+    """What only some rows tell."""
+    if "exponent" in row:
+        return "exponent {1:.3f} ({0:.3f}–{2:.3f})".format(*row["exponent"])
+    if "added_mebibytes" in row:
+        return f"{row['added_mebibytes']:+.1f} MiB"
+    if "peak_gib" in row:
+        return f"peak {row['peak_gib']:.2f} GiB"
+    if "bytes_per_path" in row:
+        return f"{row['bytes_per_path']:.3g} bytes/path"
+    return f"compile {row['compile_seconds']:.2f} s" if "compile_seconds" in row else ""
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main(prog_name="python -m benchmarks")

@@ -1,0 +1,212 @@
+"""The machinery of the benchmarks at tiny sizes: both sides do the same work, and rows say so. No timings."""
+
+import importlib
+import json
+import math
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from scipy import stats
+
+import benchmarks
+from benchmarks import Row, _gaussian, _native, compare, covariance, curation, gaussian, growth, memory
+from benchmarks.__main__ import NAMES, main
+from theorycheck.loops import covariance as own_covariance
+from theorycheck.loops import curation as own_curation
+from theorycheck.loops.gaussian import simulate
+
+LEVEL = 1e-6
+
+
+def check(row: Row):
+    assert row["ours_seconds"] > 0
+    assert row["baseline_seconds"] > 0
+    assert row["ratio"] > 0
+    assert row["workload"]
+    assert row["baseline"]
+    low, high = row.get("spread", (row["ratio"], row["ratio"]))
+    assert low <= row["ratio"] <= high
+
+
+def test_a_row_for_each_baseline_from_the_same_turns(monkeypatch):
+    clock = iter(range(10**6))
+    calls = []
+    rows = compare(
+        "work",
+        lambda: calls.append("ours"),
+        {"twice": lambda: (calls.append("twice"), next(clock)), "same": lambda: calls.append("same")},
+        count=4,
+        clock=lambda: next(clock),
+        unit="step",
+        units=1000,
+        bytes_per_path=8,
+    )
+    first, second = rows
+    assert calls[:3] == ["ours", "twice", "same"]  # unseen
+    assert [calls[i] for i in (3, 6, 9, 12)] == ["ours", "twice", "same", "ours"]  # who begins alternates
+    assert (first["ours_seconds"], first["baseline_seconds"], first["ratio"]) == (1, 2, 2)
+    assert (second["baseline"], second["ratio"], second["spread"]) == ("same", 1, (1, 1))
+    assert (first["unit"], first["ours_ns"], first["baseline_ns"]) == ("step", 1e6, 2e6)
+    assert first["bytes_per_path"] == 8
+
+
+def test_every_module_has_rows():
+    for name in NAMES:
+        assert callable(importlib.import_module(f"benchmarks.{name}").rows), name
+    assert {"gaussian", "covariance", "curation", "growth", "memory", "workers", "compilation"} <= {*NAMES}
+
+
+def test_gaussian_rows(monkeypatch):
+    rows = list(gaussian.row("literal", 20, 2, 10, 2)) + list(gaussian.row("reduced", 20, 2, 10, 2))
+    for row in rows:
+        check(row)
+        assert row["bytes_per_path"] == 32
+    assert {row["unit"] for row in rows} == {"normal", "generation"}
+    monkeypatch.setattr(_native, "library", lambda: "no gcc")
+    assert not any(row["baseline"] == _native.LIMIT for row in gaussian.row("literal", 20, 2, 10, 2))
+
+
+def law_of_the_loop(found, samples, steps):
+    """Means and scales after the loop, against the χ² law of log-scales and the symmetry of means."""
+    mean, scale = found
+    squares = stats.chi2(samples - 1).rvs((4000, steps), random_state=1)
+    expected = 0.5 * np.log(squares / (samples - 1)).sum(axis=1)
+    assert stats.ks_2samp(np.log(scale), expected).pvalue > LEVEL
+    variance = np.mean(mean**2) * samples / steps  # E(μ_t − μ_0)² = t σ_0²/n
+    assert 0.8 < variance < 1.25
+    assert abs(np.mean(np.sign(mean))) < 5 / math.sqrt(mean.size)
+
+
+@pytest.mark.parametrize("name", ["literal", "reduced"])
+def test_every_baseline_draws_the_same_law(name):
+    samples, steps, paths = 8, 3, 4000
+    for baseline, loop in _gaussian.others(name, samples, steps, paths).items():
+        law_of_the_loop(np.asarray(loop()), samples, steps)
+        assert baseline
+    paths_of_ours = simulate(np.random.default_rng(1), samples, steps, paths, kernel=name)
+    law_of_the_loop((paths_of_ours.mean, paths_of_ours.scale), samples, steps)
+
+
+@pytest.mark.skipif(isinstance(_native.library(), str), reason=str(_native.library()))
+@pytest.mark.parametrize(("samples", "steps"), [(8, 3), (700, 2)])
+def test_the_limit_in_c_draws_the_same_law(samples, steps):
+    paths = _native.literal(1, samples, steps, 4000)
+    law_of_the_loop((paths.mean, paths.scale), samples, steps)
+    assert (paths.length >= np.abs(paths.mean)).all()
+
+
+@pytest.mark.parametrize("kernel", ["literal", "reduced"])
+@pytest.mark.parametrize("method", ["svd", "eigh"])
+def test_covariance_rows(kernel, method):
+    for row in covariance.row(kernel, 3, 6, 2, 2, 2):
+        check(row)
+    start = np.eye(2)
+    theirs = covariance.numpy_loop(np.random.default_rng(1), start, 6, 2, 1500, method=method)
+    ours = own_covariance.simulate_covariance(np.random.default_rng(2), start, 6, 2, 1500, kernel=kernel)
+    for entry in ((0, 0), (0, 1)):
+        assert stats.ks_2samp(theirs[:, *entry], ours[:, *entry]).pvalue > LEVEL
+    assert stats.ks_2samp(np.linalg.det(theirs), np.linalg.det(ours)).pvalue > LEVEL
+
+
+def test_curation_rows():
+    check(curation.population_row(16, atoms=50))
+    for kernel in ("literal", "reduced"):
+        for row in curation.loop_rows(kernel, 5, 3, 50, 2, 2, 2):
+            check(row)
+            assert row["bytes_per_path"] == 40
+
+
+def test_curation_baselines_draw_the_same_law():
+    size = np.full(3, 1 / 3), np.array([0.0, 1.0, 2.0]), 3, 40, 2, 2000
+    loops = [curation.numpy_literal, curation.numpy_reduced]
+    ours = own_curation.simulate(np.random.default_rng(1), *size)
+    found = [loop(np.random.default_rng(2), *size) for loop in loops]
+    torch = _gaussian.installed("torch")
+    if torch:
+        found.append(curation.torch_literal(torch, *size))
+    for theirs in found:
+        np.testing.assert_allclose(theirs.sum(axis=1), 1)
+        for atom in range(3):
+            assert stats.ks_2samp(theirs[:, atom], ours[:, atom]).pvalue > LEVEL
+
+
+def test_growth_is_fitted(monkeypatch):
+    # Work that takes size^1.5 by its own clock.
+    monkeypatch.setattr(
+        growth, "turns", lambda calls, count: [[call() for _ in range(count)] for call in calls]
+    )
+    row = growth.row("work", [10, 100, 1000], 1, lambda size: lambda: 2.0 * size**1.5, count=3)
+    check(row)
+    assert row["exponent"] == pytest.approx((1.5, 1.5, 1.5))
+    assert row["ratio"] == pytest.approx(0.1)  # 100 times were claimed, 1000 times it took
+    assert row["baseline_seconds"] == pytest.approx(100 * 2 * 10**1.5)
+
+
+def test_memory_row():
+    row = memory.row(1000, 20_000)
+    check(row)
+    assert abs(row["added_mebibytes"]) < 100
+    assert "20,000 paths" in row["workload"]
+
+
+def test_memory_run_computes_what_it_says():
+    _, peak, mean = memory.measured(20_000)
+    assert peak > 2**20
+    assert mean == pytest.approx(stats.chi(9).mean() / 3, abs=6 * stats.chi(9).std() / 3 / math.sqrt(20_000))
+
+
+# --- the command --------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def tiny(monkeypatch):
+    rows = [Row(workload="w", ours_seconds=1.0, baseline="b", baseline_seconds=2.0, ratio=2.0)]
+    monkeypatch.setattr(gaussian, "rows", lambda: iter(rows))
+    return rows
+
+
+def test_json_holds_a_row_for_each_pair(tiny, tmp_path):
+    target = tmp_path / "rows.json"
+    result = CliRunner().invoke(main, ["gaussian", "--json", str(target)])
+    assert result.exit_code == 0, result.output
+    run = json.loads(target.read_text(encoding="utf-8"))
+    assert run["rows"] == [{"benchmark": "gaussian", **tiny[0]}]
+    assert {"version", "processor", "packages"} <= {*run["provenance"]}
+    assert "ratio" in result.output
+    assert [path.name for path in tmp_path.iterdir()] == ["rows.json"]
+
+
+def test_nothing_is_written_where_a_benchmark_fails(monkeypatch, tmp_path):
+    def broken():
+        raise RuntimeError("no")
+        yield
+
+    monkeypatch.setattr(gaussian, "rows", broken)
+    assert CliRunner().invoke(main, ["gaussian", "--json", str(tmp_path / "rows.json")]).exit_code != 0
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_wrong_names_and_paths_are_refused_in_a_sentence(tiny, tmp_path):
+    result = CliRunner().invoke(main, ["gausian"])
+    assert result.exit_code == 2
+    assert "NAME must be a benchmark, got 'gausian'; near it: gaussian" in result.output
+    result = CliRunner().invoke(main, ["gaussian", "--json", str(tmp_path / "no" / "rows.json")])
+    assert result.exit_code == 2
+    assert "cannot write --json" in result.output
+
+
+def test_it_runs_as_a_module():
+    command = [sys.executable, "-m", "benchmarks", "nothing-like-it"]
+    run = subprocess.run(command, capture_output=True, text=True)
+    assert (run.returncode, run.stdout) == (2, "")
+    assert "NAME must be a benchmark" in run.stderr
+
+
+def test_progress_is_told_line_by_line_off_a_terminal(capsys):
+    with benchmarks.progress():
+        benchmarks.say("  something")
+        benchmarks.told(1, 2)
+    assert capsys.readouterr().err == "  something\n"
