@@ -17,7 +17,8 @@ from theorycheck.new_theorem import template, write
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = {name: (ROOT / name).read_text("utf-8") for name in ("README.md", "proofs_numeric/README.md")}
 THEOREMS = DOCUMENTS["proofs_numeric/README.md"]
-QUICK = "gaussian-collapse::upper_bound_attained"
+QUICK = "reward-ascent::bound_is_sharp"
+DRAWN = "theorycheck figures tightness --run run.json --out figures --format"
 
 # --- commands ---------------------------------------------------------------------------------------------
 
@@ -31,8 +32,9 @@ SMALL = {
     "theorycheck verify --profile full": f"theorycheck verify {QUICK} --profile full",
     "theorycheck stability FILE.py": "theorycheck stability my_logistic.py --synthetic-weight 0.5",
     "theorycheck curate --law FILE": "theorycheck curate --law law.csv --choices 2 --steps 3",
-    "theorycheck figures": "theorycheck figures --list",
-    "theorycheck figures --out DIR --format svg": "theorycheck figures --list",
+    "theorycheck figures NAME --out DIR": f"{DRAWN} pdf",
+    "theorycheck figures --out DIR --format svg": f"{DRAWN} svg",
+    "theorycheck figures curated-loop --out figures --format pdf,png": f"{DRAWN} pdf,png",
     "python tests/mutants.py": "python tests/mutants.py --list",
     "python -m benchmarks": "python -m benchmarks --help",
 }
