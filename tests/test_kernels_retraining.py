@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 from scipy import optimize, special, stats
+from streams import Normals
 
 from theorycheck.kernels import gaussian as collapse
 from theorycheck.kernels import retraining as kernels
@@ -31,9 +32,23 @@ SUMS = {
 }
 
 
-def paths(seed, count, start, steps, fresh, refit, draw_real):
+class Draws:
+    """A generator whose arrays of normals come from the kernels' own stream, if there is one."""
+
+    def __init__(self, seed, streamed):
+        self.rng = np.random.default_rng(seed)
+        self.standard_normal = Normals(self.rng) if streamed else self.rng.standard_normal
+
+    def __getattr__(self, name):
+        return getattr(self.rng, name)
+
+    def normal(self, at, spread, size=None):
+        return self.rng.normal(at, spread) if size is None else at + spread * self.standard_normal(size)
+
+
+def paths(seed, count, start, steps, fresh, refit, draw_real, streamed=True):
     """`count` paths from one stream: θ' = refit(rng, real set, θ); a parameter is a tuple."""
-    rng, found = np.random.default_rng(seed), []
+    rng, found = Draws(seed, streamed), []
     for _ in range(count):
         path, real = [start], None
         for t in range(steps):
@@ -185,6 +200,7 @@ def test_logistic_loop(n, weight, real, own, data, protocol):
         protocol == "fresh",
         lambda rng, points, theta: (location(np.append(points, rng.logistic(*theta, 1.0, own))),),
         lambda rng: DRAWS[data](rng, real, 0.3, 2.0),
+        streamed=False,
     )
     found = simulate(
         np.random.default_rng(7),

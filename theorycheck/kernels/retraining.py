@@ -2,14 +2,17 @@
 
 Every loop fills histories of shape (paths, steps + 1) that hold θ_0 in their first column. A real set is
 drawn at the first generation and, where `fresh` is set, again at each later one. Real points follow the
-law `data` with the given `location` and `spread`.
+law `data` with the given `location` and `scale`.
 """
 
 import math
 
 import numpy as np
 
+from theorycheck.kernels import normals
 from theorycheck.kernels.jit import kernel
+from theorycheck.kernels.normals import BATCH, start
+from theorycheck.kernels.sums import fold, spread
 
 NORMAL, UNIFORM, TWO_POINT, LOGISTIC, POISSON, BERNOULLI, EXPONENTIAL = range(7)
 
@@ -36,12 +39,28 @@ def draw(rng, law, location, scale):
 
 
 @kernel
-def total(rng, reduced, law, count, location, scale):
-    """The sum of `count` points: one by one, or drawn from its own law where `reduced` is set."""
+def fill(rng, stream, law, count, location, scale, out):
+    """`count` points into the first entries of `out`; normal ones come from the stream that `rng` seeded."""
+    if law == NORMAL:
+        normals.draw(stream, count, out)
+        for i in range(count):
+            out[i] = location + scale * out[i]
+    else:
+        for i in range(count):
+            out[i] = draw(rng, law, location, scale)
+
+
+@kernel
+def total(rng, stream, part, reduced, law, count, location, scale):
+    """The sum of `count` points: drawn in parts, or from its own law where `reduced` is set."""
     if not reduced:
         found = 0.0
-        for _ in range(count):
-            found += draw(rng, law, location, scale)
+        done = 0
+        while done < count:
+            size = min(count - done, part.size)
+            fill(rng, stream, law, size, location, scale, part)
+            found += fold(part, size)
+            done += size
         return found
     if law == NORMAL:
         return count * location + scale * math.sqrt(count) * rng.standard_normal()
@@ -53,27 +72,37 @@ def total(rng, reduced, law, count, location, scale):
 
 
 @kernel
-def mean_loop(rng, reduced, model, data, location, spread, real, synthetic, fresh, history):
+def mean_loop(rng, reduced, model, data, location, scale, real, synthetic, fresh, history):
     """Families whose maximum-likelihood fit is the mean of all points; `model` is the model's law."""
+    stream = start(rng)
+    part = np.empty(min(real + synthetic, BATCH))
     for path in range(history.shape[0]):
         for t in range(1, history.shape[1]):
             if fresh or t == 1:
-                collected = total(rng, reduced, data, real, location, spread)
-            own = total(rng, reduced, model, synthetic, history[path, t - 1], 1.0)
+                collected = total(rng, stream, part, reduced, data, real, location, scale)
+            own = total(rng, stream, part, reduced, model, synthetic, history[path, t - 1], 1.0)
             history[path, t] = (collected + own) / (real + synthetic)
 
 
 @kernel
-def spread_of(rng, reduced, law, count, location, scale):
-    """Mean and centred sum of squares of `count` points: from the points, or from their normal laws."""
+def spread_of(rng, stream, part, scratch, reduced, law, count, location, scale):
+    """Mean and centred sum of squares of `count` points: from the points, or from their normal laws.
+
+    Points come in parts, whose means and squares are merged (Chan, Golub and LeVeque, 1983).
+    """
     average = 0.0
     squares = 0.0
     if not reduced:
-        for j in range(count):
-            x = draw(rng, law, location, scale)
-            change = x - average
-            average += change / (j + 1)
-            squares += change * (x - average)
+        done = 0
+        while done < count:
+            size = min(count - done, part.size)
+            fill(rng, stream, law, size, location, scale, part)
+            centre_of_part, squares_of_part = spread(part, size, scratch)
+            change = centre_of_part - average
+            share = size / (done + size)
+            average += share * change
+            squares += squares_of_part + share * done * change * change
+            done += size
     elif count > 0:
         average = location + scale * rng.standard_normal() / math.sqrt(count)
         if count > 1:
@@ -82,17 +111,22 @@ def spread_of(rng, reduced, law, count, location, scale):
 
 
 @kernel
-def gaussian_loop(rng, reduced, data, location, spread, real, synthetic, fresh, ddof, mean, log_scale):
+def gaussian_loop(rng, reduced, data, location, scale, real, synthetic, fresh, ddof, mean, log_scale):
     """A Gaussian with unknown mean and variance; the sum of squares is divided by all points less `ddof`.
 
     Without real points everything is kept in units of the current scale, which may sink below any float.
     """
     points = real + synthetic
+    stream = start(rng)
+    part = np.empty(min(points, BATCH))
+    scratch = np.empty(part.size)
     for path in range(mean.shape[0]):
         for t in range(1, mean.shape[1]):
             if fresh or t == 1:
-                real_mean, real_squares = spread_of(rng, reduced, data, real, location, spread)
-            average, squares = spread_of(rng, reduced, NORMAL, synthetic, 0.0, 1.0)
+                real_mean, real_squares = spread_of(
+                    rng, stream, part, scratch, reduced, data, real, location, scale
+                )
+            average, squares = spread_of(rng, stream, part, scratch, reduced, NORMAL, synthetic, 0.0, 1.0)
             sigma = math.exp(log_scale[path, t - 1])
             centre = mean[path, t - 1] + sigma * average
             log_unit = log_scale[path, t - 1]
@@ -141,14 +175,14 @@ def fit_logistic(points, start):
 
 
 @kernel
-def logistic_loop(rng, data, location, spread, real, synthetic, fresh, history):
+def logistic_loop(rng, data, location, scale, real, synthetic, fresh, history):
     """A logistic law of scale 1 with unknown location, fitted by `fit_logistic` from the model before."""
     points = np.empty(real + synthetic)
     for path in range(history.shape[0]):
         for t in range(1, history.shape[1]):
             if fresh or t == 1:
                 for i in range(real):
-                    points[i] = draw(rng, data, location, spread)
+                    points[i] = draw(rng, data, location, scale)
             for i in range(real, points.size):
                 points[i] = draw(rng, LOGISTIC, history[path, t - 1], 1.0)
             history[path, t] = fit_logistic(points, history[path, t - 1])
