@@ -56,21 +56,10 @@ CALLS = [
     (particles, "keep", (np.exp(DRAWN[..., 0]), DRAWN, np.zeros((2, 6, 3))), 1),
     *((retraining, "draw", (law, 0.7, 1.3), 0) for law in range(7)),
     *(
-        (retraining, "total", (reduced, law, count, 0.6, 1.3), 0)
-        for reduced in (0, 1)
-        for law in (retraining.NORMAL, retraining.POISSON, retraining.BERNOULLI, retraining.EXPONENTIAL)
-        for count in (0, 1, 5, 1000)
-    ),
-    *(
         (retraining, "mean_loop", (reduced, law, law, 0.6, 1.0, real, own, fresh, np.full((3, 5), 0.3)), 1)
         for reduced in (0, 1)
         for law in (retraining.NORMAL, retraining.POISSON, retraining.BERNOULLI, retraining.EXPONENTIAL)
-        for real, own, fresh in [(4, 2, 0), (4, 0, 1), (0, 3, 0)]
-    ),
-    *(
-        (retraining, "spread_of", (reduced, 0, count, 0.6, 1.3), 0)
-        for reduced in (0, 1)
-        for count in (0, 1, 7)
+        for real, own, fresh in [(4, 2, 0), (4, 0, 1), (0, 3, 0), (600, 1, 0)]
     ),
     *(
         (retraining, "gaussian_loop", (*setting, real, own, fresh, 1, *np.zeros((2, 3, 6))), 2)
@@ -79,7 +68,7 @@ CALLS = [
             (0, retraining.TWO_POINT, 0.3, 1.2),
             (1, 0, 0.3, 1.2),
         ]
-        for real, own, fresh in [(4, 2, 0), (2, 0, 1), (0, 3, 0)]
+        for real, own, fresh in [(4, 2, 0), (2, 0, 1), (0, 3, 0), (1, 600, 0)]
     ),
     *(
         (retraining, "logistic_loop", (law, 0.3, 4.0, real, own, fresh, np.zeros((3, 5))), 1)
