@@ -6,6 +6,10 @@ Oracles share no code with what they test: SciPy, mpmath, brute force.
 import csv
 import io
 import re
+import signal
+import subprocess
+import sys
+import time
 from types import SimpleNamespace
 
 import mpmath
@@ -275,6 +279,34 @@ def test_what_is_refused(arguments, words, tmp_path):
     assert [w for w in words if w not in message] == []
     assert "\n" not in message
     assert not out.exists() or not list(out.iterdir())
+
+
+def started(*arguments):
+    """The command in a process of its own."""
+    code = "from theorycheck.cli import main; main()"
+    return subprocess.Popen(
+        [sys.executable, "-c", code, "figures", *map(str, arguments)],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, encoding="utf-8",
+    )  # fmt: skip
+
+
+def test_a_refusal_is_one_sentence_and_status_2(tmp_path):
+    process = started("real-dta", "--out", tmp_path)
+    out, err = process.communicate()
+    assert (process.returncode, out) == (2, "")
+    assert err.startswith("theorycheck: there is no figure called 'real-dta'; did you mean real-data")
+    assert err.count("\n") == 1
+
+
+def test_an_interrupt_leaves_no_half_written_file(tmp_path):
+    process = started("gaussian-collapse", "--out", tmp_path)
+    assert process.stderr.readline() == "drawing gaussian-collapse\n"
+    while not list(tmp_path.iterdir()):
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    assert "interrupted" in process.communicate()[1]
+    assert process.returncode == 130
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_figure_that_fails_leaves_nothing(tiny, tmp_path, monkeypatch):

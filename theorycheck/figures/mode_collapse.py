@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from theorycheck.figures import _runs
 from theorycheck.figures import _style as style
 from theorycheck.figures._figure import Figure, Given, Panel, Table
@@ -45,14 +47,15 @@ def draw(table: Table, canvas: Canvas) -> None:
     points = table.curves("a")
     steps = {loop: [name for name in points if name.startswith(f"{loop}, ")] for loop in loops}
     grid = upper.subplots(len(loops), max(map(len, steps.values())), squeeze=False, sharex=True, sharey=True)
-    reach = 1.45 * planar.CIRCLE
+    everywhere = np.concatenate([np.abs([curve.x, curve.y]).ravel() for curve in points.values()])
+    reach = 1.15 * float(np.quantile(everywhere, 0.995))
+    centres = planar.circle() if table.curves("c") else np.empty((0, 2))
     for i, (row, loop) in enumerate(zip(grid, loops, strict=True)):
         for axes in row:
             axes.set(xticks=[], yticks=[], xlim=(-reach, reach), ylim=(-reach, reach), aspect="equal")
             for side in axes.spines.values():
                 side.set_visible(True)
         for axes, name in zip(row, steps[loop], strict=False):
-            centres = planar.circle()
             axes.plot(*centres.T, linestyle="none", marker="+", color=style.VERMILION, markersize=5, zorder=3)
             axes.scatter(points[name].x, points[name].y, s=1.2, color=style.BLUE, linewidths=0)
             if i == 0:
