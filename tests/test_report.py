@@ -114,6 +114,7 @@ def test_mathematics_carries_nothing_else(latex):
         ("2c₄^t, e^{−ua}", "2c₄<sup>t</sup>, e<sup>−ua</sup>"),
         ("KL(p_θ*‖p_ref)", "KL(p<sub>θ*</sub>‖p<sub>ref</sub>)"),
         ("(1+λ)^2", "(1+λ)<sup>2</sup>"),
+        ("χ²_ν, tσ_0² and σ_t²", "χ²<sub>ν</sub>, tσ<sub>0</sub>² and σ<sub>t</sub>²"),
         ("gap -1/3 at 1.2e-10", "gap −1/3 at 1.2×10⁻¹⁰"),
         ("as `a_b` <says>", "as <code>a_b</code> &lt;says&gt;"),
         ("snake_case_x stays", "snake_case_x stays"),

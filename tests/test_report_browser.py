@@ -44,6 +44,7 @@ def visit(browser, files):
 
     def open_page(name, **options):
         contexts.append(browser.new_context(**options))
+        contexts[-1].set_default_timeout(120_000)  # of a busy machine
         page = contexts[-1].new_page()
         url = (files / f"{name}.html").as_uri()
         page.on("console", lambda message: told.append(message.text))

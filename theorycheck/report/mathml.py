@@ -46,7 +46,7 @@ def _pieces(latex: str) -> list[str]:
 
 
 def _element(latex: str) -> ElementTree.Element:
-    element = convert_to_element(_UNKNOWN.sub(r"\\operatorname{arg}", latex))
+    element = convert_to_element(_UNKNOWN.sub(r"\\operatorname{arg}", latex), display="block")
     # The converter leaves what \text holds unescaped, and character references as they are written.
     for part in list(element.iter()):
         if not _ELEMENTS.fullmatch(part.tag):

@@ -9,10 +9,11 @@ from markupsafe import Markup, escape
 
 from theorycheck.verdict import Finding, InstanceResult
 
-_SCRIPT = r"[_^](?:\{[^{}]*\}|[^\W\d_]+\*?|\d+|[*∞]|[-−]\d+)"
+_LETTER = "[A-Za-zΑ-Ωα-ω]"
+_SCRIPT = rf"[_^](?:\{{[^{{}}]*\}}|{_LETTER}+\*?|\d+|[*∞½]|[-−]\d+)"
 _SCRIPTED = re.compile(
-    rf"((?<![^\W\d])(?:[^\W\d_][₀-₉\u0300-\u036f]*|Var|Cov|KL)|(?<![\w.])10(?=\^)|[)\]‖])((?:{_SCRIPT})+)"
-    r"|`([^`]+)`"
+    rf"((?:(?<![^\W\d]){_LETTER}|[Α-Ωα-ω])[₀-₉²³\u0300-\u036f]*(?={_SCRIPT})|(?<!\w)(?:Var|Cov|KL)"
+    rf"|(?<![\w.])10(?=\^)|[)\]‖])((?:{_SCRIPT})+)|`([^`]+)`"
 )
 _POWER = re.compile(r"(?<=\d)e([+−-]?)0*(\d+)\b")
 _MINUS = re.compile(r"(?<![\w.)])-(?=\d)")
