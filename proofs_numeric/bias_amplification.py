@@ -43,6 +43,7 @@ STEPS = 60
 CHOICES = (2, 4, 16, inf)
 REWARDS = ("confidence", "class:0")
 EVERYWHERE = [dict(reward=r, choices=K) for r in REWARDS for K in CHOICES]
+EVERY_CLASS = [dict(reward=f"class:{c}", choices=4) for c in range(1, 10)]  # in the full profile
 # Each generation multiplies every mass by H^K, known to a relative error of 1e−12.
 RELATIVE_ERROR = 2e-12 * STEPS
 
@@ -68,6 +69,7 @@ def share(choices):
 
 @theorem.computed(
     at=EVERYWHERE,
+    full=EVERY_CLASS,
     margin=1e-6,
     scope=f"digits, λ = ∞, each of {STEPS} generations",
     rivals={
@@ -85,6 +87,7 @@ def mean_reward_rises(reward, choices, top=max, relation=at_least):
 
 @theorem.computed(
     at=EVERYWHERE,
+    full=EVERY_CLASS,
     margin=1e-6,
     scope=f"digits, λ = ½, each of {STEPS} generations",
     rivals={"λ for λ/(1+λ)": dict(reward="confidence", choices=2, fraction=lambda weight: weight)},
@@ -110,6 +113,7 @@ def entropy(history):
 
 @theorem.computed(
     at=EVERYWHERE,
+    full=EVERY_CLASS,
     margin=1e-6,
     scope=f"digits, λ = ∞, each of {STEPS} generations",
     rivals={"classes keep their shares": dict(relation=equals), "classes even out": dict(relation=at_least)},
@@ -123,19 +127,21 @@ def class_shares_concentrate(reward, choices, relation=at_most):
 
 @theorem.computed(
     at=[dict(reward="class:0", choices=K) for K in CHOICES],
+    full=EVERY_CLASS,
     margin=1e-6,
-    scope=f"digits, class 0 rewarded, after {STEPS} generations",
+    scope=f"digits, one class rewarded, after {STEPS} generations",
     rivals={"with real data too": dict(synthetic_weight=0.5)},
 )
 def curation_alone_forgets_other_classes(reward, choices, synthetic_weight=inf):
     """Without real data the nine other classes together keep less than 10⁻³."""
     history, _ = loop(reward, choices, synthetic_weight)
-    rest = 1 - digits.class_shares(history[-1])[0]
+    rest = 1 - digits.class_shares(history[-1])[int(reward.removeprefix("class:"))]
     return at_most(Enclosed(rest, 1e-9), 1e-3)
 
 
 @theorem.computed(
     at=EVERYWHERE,
+    full=EVERY_CLASS,
     margin=1e-6,
     scope=f"digits, λ = ½, each of {STEPS} generations",
     rivals={
@@ -153,6 +159,7 @@ def real_data_keeps_every_class(reward, choices, synthetic_weight=0.5, floor=lam
 
 @theorem.computed(
     at=EVERYWHERE,
+    full=EVERY_CLASS,
     margin=1e-6,
     scope=f"digits, λ = ½, generations 5 to {STEPS}, changes above 1e−10",
     rivals={"without real data": dict(synthetic_weight=inf)},
