@@ -234,8 +234,8 @@ figure = Figure(
     ),
     certificates=(
         "curated-density-update::literal_loop_follows",
-        "reward-convergence::gap_rate_is_measured",
-        "reward-convergence::shortfall_falls_like_one_over_t",
+        "reward-convergence-rates::gap_rate_is_measured",
+        "reward-convergence-rates::shortfall_falls_like_one_over_t",
         "reward-convergence::variances_are_summable",
         "reward-ascent::gain_is_bounded_below",
         "optimal-set-convergence::divergence_never_rises",
