@@ -133,6 +133,12 @@ def test_only_the_report_makes_pages(name):
         assert [m for m, _ in imports(FILES[name]) if within(m, "jinja2", "markupsafe", "latex2mathml")] == []
 
 
+@pytest.mark.parametrize("name", [*FILES])
+def test_one_file_knows_the_cluster(name):
+    known = name == "theorycheck/engine/cluster.py"
+    assert any(within(m, "dask", "distributed", "cloudpickle") for m, _ in imports(FILES[name])) == known
+
+
 @pytest.mark.parametrize("module", ["theorycheck", "theorycheck.cli", "theorycheck.pytest_plugin"])
 def test_imports_are_light(module):
     code = f"import sys, {module}; print(*[m for m in {HEAVY!r} if m in sys.modules])"

@@ -19,6 +19,7 @@ COMPILING = "compiling {} (kernel {} of {}; once, then it is kept on disk)"
 @click.option("--seed", type=int, help="Seed of all random streams (default 20240507).")
 @click.option("--alpha", type=float, help="Error budget of the whole run (default 0.001).")
 @click.option("--workers", type=int, help="Threads that draw (default: all processors).")
+@click.option("--cluster", metavar="tcp://HOST:PORT", help="Draw on a dask cluster in place of threads.")
 @click.option("--profile", type=click.Choice(["quick", "full"]), default="quick", show_default=True)
 @click.option("--fail-fast", is_flag=True, help="Stop at the first claim that does not pass.")
 @click.option("--json", "json_path", metavar="FILE|-", help="Write the run as JSON to FILE, or to stdout.")

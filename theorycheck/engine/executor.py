@@ -1,22 +1,46 @@
-"""Where blocks of draws are computed: a pool of threads (kernels release the interpreter lock)."""
+"""Where blocks of draws are computed: a pool of threads, or whatever else maps a function over blocks."""
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any
+from typing import Protocol
+
+import numpy as np
+
+Summary = np.ndarray  # what a block leaves behind: floats, shape (k,)
 
 
-class Executor:
-    """Maps a function over blocks with `workers` threads, in block order, with few results in flight."""
+class Unavailable(OSError):
+    """What a run stands on is gone (a cluster, room on the disk): one sentence, for the user."""
+
+
+class Executor(Protocol):
+    """Computes blocks, each on its own, and hands out their summaries in block order.
+
+    So what is merged does not depend on who computed what, nor on who finished first.
+    """
+
+    @property
+    def workers(self) -> int:
+        """How many blocks are computed at a time."""
+
+    def map(self, function: Callable[[int], Summary], blocks: range, name: str) -> Iterator[Summary]:
+        """`function` of each block, in order; `name` says of what, and is the same in every run."""
+
+    def close(self) -> None:
+        """Drop what has not begun."""
+
+
+class Threads:
+    """An executor of `workers` threads, with few results in flight: kernels release the interpreter lock."""
 
     def __init__(self, workers: int) -> None:
         self.workers = workers
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="theorycheck")
 
-    def map(self, function: Callable[[int], Any], blocks: Iterable[int]) -> Iterator[Any]:
-        """`function` of each block, in order: what is merged does not depend on who finished first."""
+    def map(self, function: Callable[[int], Summary], blocks: range, name: str) -> Iterator[Summary]:
         waiting: deque[Future] = deque()
         for block in blocks:
             waiting.append(self._pool.submit(function, block))
@@ -26,5 +50,5 @@ class Executor:
             yield waiting.popleft().result()
 
     def close(self) -> None:
-        """Drop what has not begun; blocks under way end by themselves."""
+        # Blocks under way end by themselves.
         self._pool.shutdown(wait=False, cancel_futures=True)

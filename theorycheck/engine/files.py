@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 import sys
 from pathlib import Path
 from types import ModuleType
 
+BROUGHT: dict[str, ModuleType] = {}  # by name: such files, and what they import from beside themselves
+
 
 def imported(path: Path) -> ModuleType:
-    """The module that a file defines.
+    """The module that a file defines, under a name that no file elsewhere gets.
 
     Raises ValueError with one sentence (file, line, reason) for a file that is missing, is not Python or
     cannot be imported.
     """
     if not path.is_file():
         raise ValueError(f"no such file: {path}")
-    name = f"_theorycheck_file_{path.stem}"
+    place = hashlib.blake2b(str(path.resolve()).encode(), digest_size=4).hexdigest()
+    name = f"_theorycheck_file_{path.stem}_{place}"
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
         raise ValueError(f"a Python file must have a name that ends in .py, got {path}")
     module = importlib.util.module_from_spec(spec)
+    before = set(sys.modules)
     sys.modules[name] = module
     sys.path.insert(0, str(path.parent))
     try:
@@ -33,7 +38,21 @@ def imported(path: Path) -> ModuleType:
         ) from error
     finally:
         sys.path.remove(str(path.parent))
+    BROUGHT[name] = module
+    BROUGHT.update(_beside(path, set(sys.modules) - before))
     return module
+
+
+def _beside(path: Path, names: set[str]) -> dict[str, ModuleType]:
+    """Those of the modules that lie in the folder of `path` or below, and are installed nowhere."""
+    folder = path.resolve().parent
+    found = {}
+    for name in names:
+        file = Path(getattr(sys.modules[name], "__file__", None) or "/")
+        own = name.partition(".")[0] not in ("theorycheck", "proofs_numeric")
+        if own and folder in file.parents and "site-packages" not in file.parts:
+            found[name] = sys.modules[name]
+    return found
 
 
 def line(error: BaseException, path: Path) -> int:

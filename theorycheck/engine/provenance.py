@@ -14,13 +14,20 @@ import theorycheck
 PACKAGES = ("numpy", "scipy", "sympy", "numba", "hypothesis", "python-flint", "scikit-learn")
 
 
-def provenance(workers: int) -> dict[str, Any]:
-    """Version, source hash, package versions, processor, workers and the time (UTC)."""
+def code() -> dict[str, Any]:
+    """What must be the same for the same seed to give the same bits: version, source hash, packages."""
     return {
         "version": theorycheck.__version__,
         "source": source_hash(),
         "python": platform.python_version(),
         "packages": {name: metadata.version(name) for name in PACKAGES},
+    }
+
+
+def provenance(workers: int) -> dict[str, Any]:
+    """Version, source hash, package versions, processor, workers and the time (UTC)."""
+    return {
+        **code(),
         "platform": platform.platform(),
         "processor": _processor(),
         "workers": workers,

@@ -42,6 +42,12 @@ class Question:
         return self.theorem.key, self.claim.id, instance_id(self.parameters)
 
     @property
+    def place(self) -> str:
+        """What this instance is called in a store: unlike `names`, no file elsewhere has the same."""
+        key, claim, instance = self.names
+        return f"{getattr(self.claim.function, '__module__', '')}::{key}::{claim}[{instance}]"
+
+    @property
     def options(self) -> Mapping[str, Any]:
         return self.claim.options
 

@@ -13,7 +13,7 @@ from numbers import Integral, Real
 from typing import Any
 
 from theorycheck.engine import budget, catalogue, decide
-from theorycheck.engine.executor import Executor
+from theorycheck.engine.executor import Executor, Threads, Unavailable
 from theorycheck.engine.provenance import provenance
 from theorycheck.engine.question import Context, Question
 from theorycheck.theorem import Claim, Theorem, instance_id
@@ -32,6 +32,7 @@ def verify(
     workers: int | None = None,
     profile: str = "quick",
     fail_fast: bool = False,
+    cluster: str | None = None,
     listener: Listener | None = None,
 ) -> Run:
     """Decide the claims that the targets name; see `theorycheck.verify`.
@@ -41,7 +42,7 @@ def verify(
     """
     began = time.perf_counter()
     selection = catalogue.select(targets)
-    with running(seed, alpha, workers, profile, selection.files) as context:
+    with running(seed, alpha, workers, profile, selection.files, cluster) as context:
         jobs = [
             (theorem, claim, parameters)
             for theorem, claims in selection.claims
@@ -99,11 +100,15 @@ def running(
     workers: Any = None,
     profile: str = "quick",
     files: Iterable[Theorem] = (),
+    cluster: str | None = None,
 ) -> Iterator[Context]:
     """What a run shares, checked; the executor is closed at the end.
 
-    `files` are the theorems from outside the catalogue: they add to the error budget's count.
+    `files` are the theorems from outside the catalogue: they add to the error budget's count. Blocks are
+    drawn by `workers` threads, or by the `cluster` at an address.
     """
+    if cluster is not None and workers is not None:
+        raise ValueError(f"workers must not be given with a cluster, which has its own, got {workers!r}")
     workers = workers if workers is not None else os.cpu_count() or 1
     if not isinstance(seed, Integral) or isinstance(seed, bool) or int(seed) < 0:
         raise ValueError(f"seed must be an integer of at least 0, got {seed!r}")
@@ -114,13 +119,19 @@ def running(
     if profile not in budget.LOOKS:
         raise ValueError(f"profile must be one of {', '.join(budget.LOOKS)}, got {profile!r}")
     decisions = budget.count([*catalogue.catalogue(), *files], profile)
-    executor = Executor(int(workers))
+    executor = Threads(int(workers)) if cluster is None else _cluster(cluster)
     try:
         yield Context(
             int(seed), budget.Budget(float(alpha), decisions, budget.LOOKS[profile]), profile, executor
         )
     finally:
         executor.close()
+
+
+def _cluster(address: str) -> Executor:
+    from theorycheck.engine.cluster import Cluster
+
+    return Cluster(address)
 
 
 class _Jobs:
@@ -217,6 +228,8 @@ def _naming(question: Question) -> Iterator[None]:
     """Errors from a claim's own code, told with the claim's name."""
     try:
         yield
+    except Unavailable:
+        raise
     except Exception as error:
         key, claim, instance = question.names
         raise ClaimError(

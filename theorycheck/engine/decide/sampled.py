@@ -6,9 +6,11 @@ Options of a claim: `first`, the draws of the first look (default 16384).
 from __future__ import annotations
 
 import functools
+import hashlib
 import inspect
 import math
 from collections.abc import Callable
+from dataclasses import astuple, dataclass
 from typing import Any
 
 import numpy as np
@@ -42,7 +44,7 @@ def plan(question: Question) -> Callable[[], Finding]:
     margin = question.claim.margin
     if margin is None:
         raise ValueError(f"{question.claim.id}: a sampled claim needs a margin")
-    draws = question.shared.setdefault(statistic, _Draws(question, statistic))
+    draws = question.shared.setdefault(statistic, _Draws(question, statistic, len(question.shared)))
     certificate, target, refusal = None, margin / 2, None
     if question.rival is not None:
         effect, certificate = _effect(question)
@@ -172,8 +174,9 @@ def _refusal(statistic: Sample, draws: _Draws, target: float) -> str | None:
 class _Draws:
     """The draws of one statistic, summarised look by look in constant memory."""
 
-    def __init__(self, question: Question, statistic: Sample) -> None:
+    def __init__(self, question: Question, statistic: Sample, number: int) -> None:
         self.question = question
+        self.name = f"{question.place} statistic {number}"
         self.statistic = statistic
         first = question.options.get("first", FIRST_LOOK)
         if not isinstance(first, int) or first < 8:
@@ -195,14 +198,16 @@ class _Draws:
 
     def _interval(self, look: int, other: Any) -> tuple[float, float]:
         count = self.count(look)
+        blocks = range(count // self.block)
         if isinstance(self.statistic, Law):
             edges = other.ppf(np.arange(1, QUANTILES + 1) / (QUANTILES + 1))
-            below = sum(self._map(functools.partial(_counts, edges), range(count // self.block)))
+            name = f"counts below {hashlib.blake2b(edges.tobytes(), digest_size=8).hexdigest()}"
+            below = sum(self._map(functools.partial(_counts, edges), blocks, name))
             return intervals.kolmogorov_distance(below, other.cdf(edges), count, self.level)
         assert isinstance(self.statistic, Mean)
         bounds = self.statistic.bounds
         if bounds is not None and count <= FEW:
-            values = np.concatenate(list(self._map(lambda v: v, range(count // self.block))))
+            values = np.concatenate(list(self._map(np.asarray, blocks, "draws")))
             return intervals.hedged_betting(values, bounds, self.level)
         if bounds is not None:
             return intervals.empirical_bernstein(self._moments_to(look), bounds, self.level)
@@ -222,8 +227,9 @@ class _Draws:
         return self._moments[look]
 
     def _merge(self, blocks: range) -> intervals.Moments:
+        rows = self._map(_moments, blocks, "moments")
         return functools.reduce(
-            intervals.Moments.merge, self._map(intervals.Moments.of, blocks), intervals.Moments()
+            intervals.Moments.merge, (intervals.Moments(*row) for row in rows), intervals.Moments()
         )
 
     def _catoni(self, look: int) -> tuple[float, float]:
@@ -239,35 +245,46 @@ class _Draws:
             self.level,
             pilot.mean + error * np.linspace(-5, 5, GRID),
         )
-        results = self._map(lambda v: (estimator.sums(v), intervals.Moments.of(v)), blocks)
         sums, moments = np.zeros(GRID), pilot
-        for block_sums, block_moments in results:
-            sums += block_sums
-            moments = moments.merge(block_moments)
+        for row in self._map(functools.partial(_influences, estimator), blocks, f"influences, look {look}"):
+            sums += row[:GRID]
+            moments = moments.merge(intervals.Moments(*row[GRID:]))
         self._moments[look] = moments
         return estimator.interval(sums)
 
-    def _map(self, summary: Callable[[np.ndarray], Any], blocks: range) -> Any:
-        seed, names, statistic, size = (
-            self.question.context.seed,
-            self.question.names,
-            self.statistic,
-            self.block,
-        )
+    def _map(self, summary: Callable[[np.ndarray], np.ndarray], blocks: range, name: str) -> Any:
+        block = _Block(self.question.context.seed, self.question.names, self.statistic, self.block, summary)
+        return self.question.context.executor.map(block, blocks, f"{self.name}: {name}")
 
-        def one(block: int) -> Any:
-            values = np.asarray(
-                statistic.draw(generator(seed, names, block), size, *statistic.arguments), float
-            )
-            if values.shape != (size,) or not np.isfinite(values).all():
-                raise ValueError(f"a draw must give {size} finite numbers")
-            bounds = statistic.bounds if isinstance(statistic, Mean) else None
-            if bounds and not (bounds[0] <= values.min() and values.max() <= bounds[1]):
-                raise ValueError(f"a draw left its bounds {bounds}: [{values.min():g}, {values.max():g}]")
-            return summary(values)
 
-        return self.question.context.executor.map(one, blocks)
+@dataclass(frozen=True)
+class _Block:
+    """Draws one block and summarises it: all that is needed for it, so that any process can."""
+
+    seed: int
+    names: tuple[str, str, str]
+    statistic: Sample
+    size: int
+    summary: Callable[[np.ndarray], np.ndarray]
+
+    def __call__(self, block: int) -> np.ndarray:
+        rng = generator(self.seed, self.names, block)
+        values = np.asarray(self.statistic.draw(rng, self.size, *self.statistic.arguments), float)
+        if values.shape != (self.size,) or not np.isfinite(values).all():
+            raise ValueError(f"a draw must give {self.size} finite numbers")
+        bounds = self.statistic.bounds if isinstance(self.statistic, Mean) else None
+        if bounds and not (bounds[0] <= values.min() and values.max() <= bounds[1]):
+            raise ValueError(f"a draw left its bounds {bounds}: [{values.min():g}, {values.max():g}]")
+        return self.summary(values)
 
 
 def _counts(edges: np.ndarray, values: np.ndarray) -> np.ndarray:
-    return np.searchsorted(np.sort(values), edges, side="right")
+    return np.searchsorted(np.sort(values), edges, side="right").astype(float)
+
+
+def _moments(values: np.ndarray) -> np.ndarray:
+    return np.array(astuple(intervals.Moments.of(values)), float)
+
+
+def _influences(estimator: intervals.Catoni, values: np.ndarray) -> np.ndarray:
+    return np.concatenate([estimator.sums(values), _moments(values)])
