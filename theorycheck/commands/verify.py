@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import click
@@ -20,6 +21,9 @@ COMPILING = "compiling {} (kernel {} of {}; once, then it is kept on disk)"
 @click.option("--alpha", type=float, help="Error budget of the whole run (default 0.001).")
 @click.option("--workers", type=int, help="Threads that draw (default: all processors).")
 @click.option("--cluster", metavar="tcp://HOST:PORT", help="Draw on a dask cluster in place of threads.")
+@click.option(
+    "--out", metavar="DIR", help="Keep what is done in DIR and go on from there; writes DIR/run.json."
+)
 @click.option("--profile", type=click.Choice(["quick", "full"]), default="quick", show_default=True)
 @click.option("--fail-fast", is_flag=True, help="Stop at the first claim that does not pass.")
 @click.option("--json", "json_path", metavar="FILE|-", help="Write the run as JSON to FILE, or to stdout.")
@@ -32,6 +36,9 @@ def command(targets: tuple[str, ...], json_path: str | None, **options: Any) -> 
     with writing(json_path) as write, progress() as listener:
         run = decide(*targets, listener=listener, **given)
         write(run)
+    if options["out"] is not None:
+        with writing(str(Path(options["out"]) / "run.json")) as write:
+            write(run)
     if json_path == "-":
         click.echo(run.summary, err=True)
     else:

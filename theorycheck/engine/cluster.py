@@ -133,8 +133,9 @@ def _pickled(function: Callable[[int], Summary]) -> bytes:
     """The function as bytes; what comes from a file of the user's own travels whole, as workers lack it."""
     import cloudpickle
 
-    for module in files.BROUGHT.values():
-        cloudpickle.register_pickle_by_value(module)
+    for brought in files.BROUGHT.values():
+        for module in brought.values():
+            cloudpickle.register_pickle_by_value(module)
     return cloudpickle.dumps(function)
 
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from types import ModuleType
 
-BROUGHT: dict[str, ModuleType] = {}  # by name: such files, and what they import from beside themselves
+# Such files by name, each with what it imported from beside itself.
+BROUGHT: dict[str, dict[str, ModuleType]] = {}
 
 
 def imported(path: Path) -> ModuleType:
@@ -38,8 +40,7 @@ def imported(path: Path) -> ModuleType:
         ) from error
     finally:
         sys.path.remove(str(path.parent))
-    BROUGHT[name] = module
-    BROUGHT.update(_beside(path, set(sys.modules) - before))
+    BROUGHT[name] = {name: module, **_beside(path, set(sys.modules) - before)}
     return module
 
 
@@ -53,6 +54,14 @@ def _beside(path: Path, names: set[str]) -> dict[str, ModuleType]:
         if own and folder in file.parents and "site-packages" not in file.parts:
             found[name] = sys.modules[name]
     return found
+
+
+def digests(names: Iterable[str]) -> dict[str, str]:
+    """A hash of each of the files that these modules consist of, by the file's name."""
+    files = {Path(str(module.__file__)) for name in names for module in BROUGHT.get(name, {}).values()}
+    return {
+        file.name: hashlib.blake2b(file.read_bytes(), digest_size=8).hexdigest() for file in sorted(files)
+    }
 
 
 def line(error: BaseException, path: Path) -> int:

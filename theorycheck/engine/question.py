@@ -10,6 +10,7 @@ from typing import Any
 from theorycheck.domains import Domain
 from theorycheck.engine.budget import Budget
 from theorycheck.engine.executor import Executor
+from theorycheck.engine.store import Store
 from theorycheck.theorem import Claim, Comparison, Rival, Theorem, instance_id
 
 
@@ -21,6 +22,13 @@ class Context:
     budget: Budget
     profile: str
     executor: Executor
+    store: Store | None = None  # of what was done before
+
+
+def place(theorem: Theorem, claim: Claim, parameters: Mapping[str, Any]) -> str:
+    """What an instance is called in a store: one in a file elsewhere never gets the same name."""
+    module = getattr(claim.function, "__module__", "")
+    return f"{module}: {theorem.key}::{claim.id}[{instance_id(parameters)}]"
 
 
 @dataclass(frozen=True)
@@ -43,9 +51,7 @@ class Question:
 
     @property
     def place(self) -> str:
-        """What this instance is called in a store: unlike `names`, no file elsewhere has the same."""
-        key, claim, instance = self.names
-        return f"{getattr(self.claim.function, '__module__', '')}::{key}::{claim}[{instance}]"
+        return place(self.theorem, self.claim, self.parameters)
 
     @property
     def options(self) -> Mapping[str, Any]:

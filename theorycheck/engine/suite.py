@@ -14,8 +14,11 @@ from typing import Any
 
 from theorycheck.engine import budget, catalogue, decide
 from theorycheck.engine.executor import Executor, Threads, Unavailable
-from theorycheck.engine.provenance import provenance
-from theorycheck.engine.question import Context, Question
+from theorycheck.engine.files import digests
+from theorycheck.engine.provenance import code, provenance
+from theorycheck.engine.question import Context, Question, place
+from theorycheck.engine.resume import kept, restored
+from theorycheck.engine.store import Store, Stored
 from theorycheck.theorem import Claim, Theorem, instance_id
 from theorycheck.verdict import ClaimResult, InstanceResult, Run, TheoremResult, VariantResult
 
@@ -33,6 +36,7 @@ def verify(
     profile: str = "quick",
     fail_fast: bool = False,
     cluster: str | None = None,
+    out: str | None = None,
     listener: Listener | None = None,
 ) -> Run:
     """Decide the claims that the targets name; see `theorycheck.verify`.
@@ -42,7 +46,7 @@ def verify(
     """
     began = time.perf_counter()
     selection = catalogue.select(targets)
-    with running(seed, alpha, workers, profile, selection.files, cluster) as context:
+    with running(seed, alpha, workers, profile, selection.files, cluster, out) as context:
         jobs = [
             (theorem, claim, parameters)
             for theorem, claims in selection.claims
@@ -101,11 +105,13 @@ def running(
     profile: str = "quick",
     files: Iterable[Theorem] = (),
     cluster: str | None = None,
+    out: str | None = None,
 ) -> Iterator[Context]:
     """What a run shares, checked; the executor is closed at the end.
 
     `files` are the theorems from outside the catalogue: they add to the error budget's count. Blocks are
-    drawn by `workers` threads, or by the `cluster` at an address.
+    drawn by `workers` threads, or by the `cluster` at an address. What is done is kept in the folder `out`,
+    from where the next run with the same code, seed and settings goes on.
     """
     if cluster is not None and workers is not None:
         raise ValueError(f"workers must not be given with a cluster, which has its own, got {workers!r}")
@@ -119,13 +125,22 @@ def running(
     if profile not in budget.LOOKS:
         raise ValueError(f"profile must be one of {', '.join(budget.LOOKS)}, got {profile!r}")
     decisions = budget.count([*catalogue.catalogue(), *files], profile)
-    executor = Threads(int(workers)) if cluster is None else _cluster(cluster)
-    try:
+    with contextlib.ExitStack() as opened:
+        store = None
+        if out is not None:
+            modules = {claim.function.__module__ for theorem in files for claim in theorem.claims}
+            settings = {"seed": int(seed), "alpha": float(alpha), "profile": profile}
+            store = Store(out, {"command": "verify", **code(), **settings, "files": digests(modules)})
+            opened.callback(store.close)
+        executor = Threads(int(workers)) if cluster is None else _cluster(cluster)
+        opened.callback(executor.close)
         yield Context(
-            int(seed), budget.Budget(float(alpha), decisions, budget.LOOKS[profile]), profile, executor
+            int(seed),
+            budget.Budget(float(alpha), decisions, budget.LOOKS[profile]),
+            profile,
+            executor if store is None else Stored(executor, store),
+            store,
         )
-    finally:
-        executor.close()
 
 
 def _cluster(address: str) -> Executor:
@@ -144,14 +159,20 @@ class _Jobs:
         self.found: list[InstanceResult | None] = [None] * len(jobs)
 
     def run(self) -> list[InstanceResult | None]:
-        random = [i for i, (_, claim, _) in enumerate(self.jobs) if decide.is_random(claim.method)]
+        for index in range(len(self.jobs)):
+            self._recall(index)
+        random = [
+            i
+            for i, (_, claim, _) in enumerate(self.jobs)
+            if decide.is_random(claim.method) and self.found[i] is None
+        ]
         planned = [(i, plan_instance(*self.jobs[i], self.context)) for i in random]
         done: Future = Future()
         thread = threading.Thread(target=self._beside, args=(planned, done), daemon=True)
         thread.start()
         try:
             for index, (theorem, claim, parameters) in enumerate(self.jobs):
-                if index not in random:
+                if index not in random and self.found[index] is None:
                     self._decide(
                         index, functools.partial(decide_instance, theorem, claim, parameters, self.context)
                     )
@@ -162,6 +183,23 @@ class _Jobs:
         finally:
             self.stop.set()
         return self.found
+
+    def _recall(self, index: int) -> None:
+        """What an earlier run found, if one did."""
+        theorem, claim, parameters = self.jobs[index]
+        store = self.context.store
+        places = store.places(place(theorem, claim, parameters)) if store else []
+        if store and places and not self.stop.is_set():
+            value = store.read(places[-1])
+            self.found[index] = restored(value, instance_id(parameters), parameters, claim.margin)
+            self._heard("end", index)
+
+    def _heard(self, event: str, index: int) -> None:
+        theorem, claim, _ = self.jobs[index]
+        self.listener(event, theorem, claim, len(self.jobs))
+        result = self.found[index]
+        if result is not None and self.fail_fast and not result.passed:
+            self.stop.set()
 
     def _beside(self, planned: list[tuple[int, Plan]], done: Future) -> None:
         try:
@@ -175,12 +213,11 @@ class _Jobs:
     def _decide(self, index: int, plan: Plan) -> None:
         if self.stop.is_set():
             return
-        theorem, claim, _ = self.jobs[index]
-        self.listener("begin", theorem, claim, len(self.jobs))
+        self._heard("begin", index)
         self.found[index] = result = plan()
-        self.listener("end", theorem, claim, len(self.jobs))
-        if self.fail_fast and not result.passed:
-            self.stop.set()
+        if self.context.store:
+            self.context.store.put(place(*self.jobs[index]), kept(result))
+        self._heard("end", index)
 
 
 def decide_instance(
