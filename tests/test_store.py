@@ -269,7 +269,7 @@ DRIVER = """
 import sys, time
 from pathlib import Path
 import numpy as np
-from theorycheck.engine.executor import Threads
+from theorycheck.engine.executor import Executor
 from theorycheck.engine.store import Store, Stored
 folder, drawn = sys.argv[1:]
 
@@ -278,7 +278,7 @@ def rows(block):
     Path(drawn, f"{block} {time.time_ns()}").touch()
     return np.random.default_rng(block).standard_normal(3)
 
-executor = Stored(Threads(2), Store(folder, {}))
+executor = Stored(Executor(2), Store(folder, {}))
 total = sum(executor.map(rows, range(60), "x"))
 print(*map(float.hex, total.tolist()))
 """

@@ -67,7 +67,7 @@ class Cluster:
         found = self._client.scheduler_info(n_workers=-1)["workers"]
         return {worker: about["nthreads"] for worker, about in found.items()}
 
-    def map(self, function: Callable[[int], Summary], blocks: range, name: str) -> Iterator[Summary]:
+    def map(self, function: Callable[[int], Summary], blocks: range, name: str = "") -> Iterator[Summary]:
         pickled = _pickled(function)
         size = max(1, min(BATCH, len(blocks) // (SHARES * self.workers)))
         waiting: deque[Any] = deque()

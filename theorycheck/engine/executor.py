@@ -16,8 +16,8 @@ class Unavailable(OSError):
     """What a run stands on is gone (a cluster, room on the disk): one sentence, for the user."""
 
 
-class Executor(Protocol):
-    """Computes blocks, each on its own, and hands out their summaries in block order.
+class Workers(Protocol):
+    """Whoever computes blocks, each on its own, and hands out their summaries in block order.
 
     So what is merged does not depend on who computed what, nor on who finished first.
     """
@@ -26,21 +26,24 @@ class Executor(Protocol):
     def workers(self) -> int:
         """How many blocks are computed at a time."""
 
-    def map(self, function: Callable[[int], Summary], blocks: range, name: str) -> Iterator[Summary]:
-        """`function` of each block, in order; `name` says of what, and is the same in every run."""
+    def map(self, function: Callable[[int], Summary], blocks: range, name: str = "") -> Iterator[Summary]:
+        """`function` of each block, in order; `name` says of what, and is the same in every run.
+
+        An executor that keeps what is done goes by the name, and has to be given one.
+        """
 
     def close(self) -> None:
         """Drop what has not begun."""
 
 
-class Threads:
+class Executor:
     """An executor of `workers` threads, with few results in flight: kernels release the interpreter lock."""
 
     def __init__(self, workers: int) -> None:
         self.workers = workers
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="theorycheck")
 
-    def map(self, function: Callable[[int], Summary], blocks: range, name: str) -> Iterator[Summary]:
+    def map(self, function: Callable[[int], Summary], blocks: range, name: str = "") -> Iterator[Summary]:
         waiting: deque[Future] = deque()
         for block in blocks:
             waiting.append(self._pool.submit(function, block))

@@ -9,7 +9,7 @@ from typing import Any
 
 from theorycheck.domains import Domain
 from theorycheck.engine.budget import Budget
-from theorycheck.engine.executor import Executor
+from theorycheck.engine.executor import Workers
 from theorycheck.engine.store import Store
 from theorycheck.theorem import Claim, Comparison, Rival, Theorem, instance_id
 
@@ -21,7 +21,7 @@ class Context:
     seed: int
     budget: Budget
     profile: str
-    executor: Executor
+    executor: Workers
     store: Store | None = None  # of what was done before
 
 

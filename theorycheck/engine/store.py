@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from theorycheck.engine.executor import Executor, Summary, Unavailable
+from theorycheck.engine.executor import Summary, Unavailable, Workers
 
 LOGGER = logging.getLogger("theorycheck")
 LOG, LOCK = "done.log", "lock"
@@ -148,11 +148,11 @@ class Store:
 class Stored:
     """An executor that keeps the summaries that another one computes, and computes none twice."""
 
-    def __init__(self, executor: Executor, store: Store) -> None:
+    def __init__(self, executor: Workers, store: Store) -> None:
         self._executor, self._store = executor, store
         self.workers = executor.workers
 
-    def map(self, function: Callable[[int], Summary], blocks: range, name: str) -> Iterator[Summary]:
+    def map(self, function: Callable[[int], Summary], blocks: range, name: str = "") -> Iterator[Summary]:
         at = blocks.start
         for start, stop, place in sorted(self._kept(name)):
             if start < blocks.stop and stop > at:
@@ -168,7 +168,9 @@ class Stored:
             value = self._store.read(place)
             yield value["start"], value["start"] + value["count"], place
 
-    def _computed(self, function: Callable[[int], Summary], blocks: range, name: str) -> Iterator[Summary]:
+    def _computed(
+        self, function: Callable[[int], Summary], blocks: range, name: str = ""
+    ) -> Iterator[Summary]:
         """Several blocks share a line, so that many short ones cost little."""
         rows: list[Summary] = []
         began = time.monotonic()

@@ -13,7 +13,7 @@ from numbers import Integral, Real
 from typing import Any
 
 from theorycheck.engine import budget, catalogue, decide
-from theorycheck.engine.executor import Executor, Threads, Unavailable
+from theorycheck.engine.executor import Executor, Unavailable, Workers
 from theorycheck.engine.files import digests
 from theorycheck.engine.provenance import code, provenance
 from theorycheck.engine.question import Context, Question, place
@@ -132,7 +132,7 @@ def running(
             settings = {"seed": int(seed), "alpha": float(alpha), "profile": profile}
             store = Store(out, {"command": "verify", **code(), **settings, "files": digests(modules)})
             opened.callback(store.close)
-        executor = Threads(int(workers)) if cluster is None else _cluster(cluster)
+        executor = Executor(int(workers)) if cluster is None else _cluster(cluster)
         opened.callback(executor.close)
         yield Context(
             int(seed),
@@ -143,7 +143,7 @@ def running(
         )
 
 
-def _cluster(address: str) -> Executor:
+def _cluster(address: str) -> Workers:
     from theorycheck.engine.cluster import Cluster
 
     return Cluster(address)
