@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Protocol
+from numbers import Integral
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -34,6 +36,23 @@ class Workers(Protocol):
 
     def close(self) -> None:
         """Drop what has not begun."""
+
+
+def chosen(workers: Any = None, cluster: str | None = None) -> Workers:
+    """Threads, one for each processor unless `workers` says how many, or the `cluster` at an address.
+
+    Raises ValueError for both, for workers that are no integer of at least 1, and like `Cluster`.
+    """
+    if cluster is not None and workers is not None:
+        raise ValueError(f"workers must not be given with a cluster, which has its own, got {workers!r}")
+    if cluster is not None:
+        from theorycheck.engine.cluster import Cluster
+
+        return Cluster(cluster)
+    workers = workers if workers is not None else os.cpu_count() or 1
+    if not isinstance(workers, Integral) or isinstance(workers, bool) or int(workers) < 1:
+        raise ValueError(f"workers must be an integer of at least 1, got {workers!r}")
+    return Executor(int(workers))
 
 
 class Executor:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import os
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -13,7 +12,7 @@ from numbers import Integral, Real
 from typing import Any
 
 from theorycheck.engine import budget, catalogue, decide
-from theorycheck.engine.executor import Executor, Unavailable, Workers
+from theorycheck.engine.executor import Unavailable, chosen
 from theorycheck.engine.files import digests
 from theorycheck.engine.provenance import code, provenance
 from theorycheck.engine.question import Context, Question, place
@@ -113,27 +112,21 @@ def running(
     drawn by `workers` threads, or by the `cluster` at an address. What is done is kept in the folder `out`,
     from where the next run with the same code, seed and settings goes on.
     """
-    if cluster is not None and workers is not None:
-        raise ValueError(f"workers must not be given with a cluster, which has its own, got {workers!r}")
-    workers = workers if workers is not None else os.cpu_count() or 1
     if not isinstance(seed, Integral) or isinstance(seed, bool) or int(seed) < 0:
         raise ValueError(f"seed must be an integer of at least 0, got {seed!r}")
     if not isinstance(alpha, Real) or not 0 < float(alpha) < 1:
         raise ValueError(f"alpha must lie in (0, 1), got {alpha!r}")
-    if not isinstance(workers, Integral) or isinstance(workers, bool) or int(workers) < 1:
-        raise ValueError(f"workers must be an integer of at least 1, got {workers!r}")
     if profile not in budget.LOOKS:
         raise ValueError(f"profile must be one of {', '.join(budget.LOOKS)}, got {profile!r}")
-    decisions = budget.count([*catalogue.catalogue(), *files], profile)
     with contextlib.ExitStack() as opened:
-        store = None
+        executor, store = chosen(workers, cluster), None
+        opened.callback(executor.close)
+        decisions = budget.count([*catalogue.catalogue(), *files], profile)
         if out is not None:
             modules = {claim.function.__module__ for theorem in files for claim in theorem.claims}
             settings = {"seed": int(seed), "alpha": float(alpha), "profile": profile}
             store = Store(out, {"command": "verify", **code(), **settings, "files": digests(modules)})
             opened.callback(store.close)
-        executor = Executor(int(workers)) if cluster is None else _cluster(cluster)
-        opened.callback(executor.close)
         yield Context(
             int(seed),
             budget.Budget(float(alpha), decisions, budget.LOOKS[profile]),
@@ -141,12 +134,6 @@ def running(
             executor if store is None else Stored(executor, store),
             store,
         )
-
-
-def _cluster(address: str) -> Workers:
-    from theorycheck.engine.cluster import Cluster
-
-    return Cluster(address)
 
 
 class _Jobs:
