@@ -40,7 +40,8 @@ def imported(path: Path) -> ModuleType:
         ) from error
     finally:
         sys.path.remove(str(path.parent))
-    BROUGHT[name] = {name: module, **_beside(path, set(sys.modules) - before)}
+    # What it imported at an earlier call is not imported again.
+    BROUGHT[name] = BROUGHT.get(name, {}) | {name: module, **_beside(path, set(sys.modules) - before)}
     return module
 
 
