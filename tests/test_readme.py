@@ -134,6 +134,24 @@ def test_own_family_from_a_notebook_gives_the_shown_rates():
         assert abs(measured - float(row[6])) < 1e-6 + float(row[8])
 
 
+# --- sweeps -------------------------------------------------------------------------------------------------
+
+SWEEPS = TEXT.split("## Sweeps, clusters and long runs")[1].split("\n## ")[0]
+
+
+def test_shown_sweep_gives_a_table(tmp_path):
+    (config,) = re.findall(r"```toml\n(.*?)```", SWEEPS, re.DOTALL)
+    command = SWEEPS.split("```")[3].strip()
+    assert "20_000" in config
+    (tmp_path / "collapse.toml").write_text(config.replace("20_000", "200"), encoding="utf-8")
+    done = run(command, tmp_path)
+    assert done.returncode == 0, done.stderr
+    header, *rows = (tmp_path / "collapse/table.csv").read_text(encoding="utf-8").splitlines()
+    assert header.startswith("samples,steps,kernel,biased,seed,paths,scale,scale_low,scale_high,scale_exact,")
+    assert len(rows) == 16
+    assert (tmp_path / "collapse/provenance.json").is_file()
+
+
 # --- figures ------------------------------------------------------------------------------------------------
 
 FIGURES = TEXT.split("## The papers' figures")[1].split("\n## ")[0]
