@@ -7,7 +7,7 @@ import functools
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from numbers import Integral, Real
 from typing import Any
 
@@ -22,6 +22,7 @@ from theorycheck.theorem import Claim, Theorem, instance_id
 from theorycheck.verdict import ClaimResult, InstanceResult, Run, TheoremResult, VariantResult
 
 SEED = 20240507
+DECIDERS = 16  # instances whose draws are under way at once, at most
 Listener = Callable[[str, Theorem, Claim, int], None]
 Plan = Callable[[], InstanceResult]
 Job = tuple[Theorem, Claim, Mapping[str, Any]]
@@ -137,7 +138,7 @@ def running(
 
 
 class _Jobs:
-    """Decides instances. Sampled ones are planned first and then drawn on a thread of their own, whose blocks
+    """Decides instances. Sampled ones are planned first and then drawn on threads of their own, whose blocks
     the executor spreads; all others are decided on the calling thread meanwhile."""
 
     def __init__(self, context: Context, jobs: list[Job], fail_fast: bool, listener: Listener) -> None:
@@ -189,13 +190,17 @@ class _Jobs:
             self.stop.set()
 
     def _beside(self, planned: list[tuple[int, Plan]], done: Future) -> None:
+        # Several at a time: the first looks of one have too few blocks for all workers.
+        pool = ThreadPoolExecutor(min(self.context.executor.workers, DECIDERS), "theorycheck-looks")
         try:
-            for index, plan in planned:
-                self._decide(index, plan)
+            for _ in pool.map(lambda job: self._decide(*job), planned):
+                pass
             done.set_result(None)
         except BaseException as error:
             self.stop.set()
             done.set_exception(error)
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
 
     def _decide(self, index: int, plan: Plan) -> None:
         if self.stop.is_set():
