@@ -286,9 +286,10 @@ def test_table_and_provenance(tmp_path):
 
 def test_parquet(tmp_path):
     parquet = pytest.importorskip("pyarrow.parquet", reason="needs pyarrow: pip install pyarrow")
-    config = {"loop": "curation", "grid": {"choices": [2, math.inf], "steps": 1}}
-    table = swept(config, tmp_path, form="parquet")
-    found = parquet.read_table(tmp_path / "table.parquet")
+    (tmp_path / "law.csv").write_text("p,r\n0.5,0\n0.5,1\n")
+    grid = {"law": str(tmp_path / "law.csv"), "choices": [2, math.inf], "steps": 1}
+    table = swept({"loop": "curation", "grid": grid}, tmp_path / "out", form="parquet")
+    found = parquet.read_table(tmp_path / "out/table.parquet")
     assert found.column_names == table.columns
     assert found["choices"].to_pylist() == [2.0, math.inf]
     assert found["mean_weight"].to_pylist() == [row["mean_weight"] for row in table.rows]
@@ -426,7 +427,10 @@ def test_examples_are_plans(tmp_path, monkeypatch):
     from theorycheck.commands.sweep import _example
 
     for loop in LOOPS:
-        (tmp_path / "x.toml").write_text(_example(loop), encoding="utf-8")
+        # The digits' classifier takes seconds.
+        quick = _example(loop).replace('"digits"', '"two-moons"').replace("class:0", "distance")
+        text = quick.replace('["distance", "confidence"]', '["distance", "distance:0,0"]')
+        (tmp_path / "x.toml").write_text(text, encoding="utf-8")
         found = read(tmp_path / "x.toml")
         assert found.name == loop
         assert len(found.cells) >= 4
@@ -436,7 +440,10 @@ def test_examples_are_plans(tmp_path, monkeypatch):
 
 
 def test_command(tmp_path):
-    (tmp_path / "x.toml").write_text('loop = "curation"\n[grid]\nchoices = 2\nsteps = 1\n')
+    (tmp_path / "law.csv").write_text("p,r\n0.5,0\n0.5,1\n")
+    (tmp_path / "x.toml").write_text(
+        f'loop = "curation"\n[grid]\nlaw = "{tmp_path}/law.csv"\nchoices = 2\nsteps = 1\n'
+    )
     done = command(tmp_path / "x.toml", "--out", tmp_path / "out")
     assert (done.returncode, done.stderr) == (0, ""), done.stderr
     assert done.stdout.startswith(f"1 cells of curation in {tmp_path / 'out'}/table.csv, ")

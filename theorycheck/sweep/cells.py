@@ -70,7 +70,8 @@ def row(plan: Plan, index: int, executor: Workers, tell: Callable[[], None] = la
 
     `tell` is called after each block.
     """
-    cell, told = plan.cells[index], plan.told[index]
+    cell = plan.cells[index]
+    told = plan.told[index] if plan.told else plan.loop.tells(cell)
     found = (
         _measured(plan, cell, told, executor, tell)
         if plan.loop.draw

@@ -49,7 +49,11 @@ class Quantity(NamedTuple):
 
 
 class Loop(NamedTuple):
-    """A loop as a sweep sees it; `work` is about how many numbers a path draws."""
+    """A loop as a sweep sees it.
+
+    `tells` refuses a cell that is none, before anything is drawn; where nothing is drawn it does all the work,
+    and `check` refuses. `work` is about how many numbers a path draws.
+    """
 
     about: str
     example: str
@@ -57,6 +61,7 @@ class Loop(NamedTuple):
     tells: Callable[[Cell], dict[str, Quantity]]
     draw: Callable[[np.random.Generator, int, Cell], dict[str, np.ndarray]] | None = None
     work: Callable[[Cell], float] = lambda cell: 1.0
+    check: Callable[[Cell], Any] = lambda cell: None
 
 
 # --- keys ---------------------------------------------------------------------------------------------------
@@ -354,6 +359,7 @@ LOOPS = {
         "synthetic_weight = [0.5, inf]\nsteps = [1, 10, 50]",
         {**LAW, **CURATION},
         curation_tells,
+        check=lambda cell: _population(cell["law"], cell["reward"]),
     ),
     "curation-particles": Loop(
         "the curated loop with N users a generation: E e^r/e^{r*} and the share of the best state",

@@ -27,7 +27,7 @@ class Plan:
 
     name: str
     cells: tuple[Cell, ...]
-    told: tuple[dict[str, Quantity], ...]
+    told: tuple[dict[str, Quantity], ...]  # of each cell, if the loop draws
     paths: int
     alpha: float
     settings: Mapping[str, Any]  # as they were given
@@ -82,7 +82,9 @@ def plan(config: Mapping[str, Any]) -> Plan:
     if isinstance(alpha, bool) or not isinstance(alpha, (int, float)) or not 0 < alpha < 1:
         raise ValueError(f"alpha must lie in (0, 1), got {alpha!r}")
     paths = checks.integer("paths", config.get("paths", PATHS), 1)
-    told = tuple(map(loop.tells, cells))
+    told = tuple(map(loop.tells, cells)) if loop.draw else ()
+    for cell in cells:
+        loop.check(cell)
     settings = {"loop": name, **({"paths": paths, "alpha": alpha} if loop.draw else {}), **axes}
     return Plan(name, cells, told, paths if loop.draw else 0, float(alpha), settings)
 
