@@ -77,8 +77,10 @@ def verify(*targets: str, **options: Any) -> Run:
     """Decide theorems and return a `Run`; with no target, the whole catalogue.
 
     A target is a key, `KEY::CLAIM` or the path of a theorem file. Options: `seed` (int ≥ 0), `alpha` (error
-    budget of the run, in (0, 1)), `workers` (int ≥ 1), `profile` ("quick" or "full"), `fail_fast` (bool).
-    Raises ValueError or TypeError, with one sentence that names the argument, for anything else.
+    budget of the run, in (0, 1)), `workers` (int ≥ 1), `profile` ("quick" or "full"), `fail_fast` (bool),
+    `cluster` (the address of a dask scheduler, in place of workers), `out` (a folder that keeps what is
+    done, from where the next such run goes on). Raises ValueError or TypeError, with one sentence that names
+    the argument, for anything else, and OSError for a cluster or a folder that is out of reach.
     """
     from theorycheck.engine.suite import verify as decide
 

@@ -51,8 +51,8 @@ class Quantity(NamedTuple):
 class Loop(NamedTuple):
     """A loop as a sweep sees it.
 
-    `tells` refuses a cell that is none, before anything is drawn; where nothing is drawn it does all the work,
-    and `check` refuses. `work` is about how many numbers a path draws.
+    `tells` refuses a cell that is none, before anything is drawn; where nothing is drawn it does all the
+    work, and `check` refuses. `work` is about how many numbers a path draws.
     """
 
     about: str
