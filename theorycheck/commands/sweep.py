@@ -77,7 +77,7 @@ def progress(plan: Any) -> Iterator[Callable[[int, float], None]]:
             now = time.monotonic()
             # What was done before this run took none of its time.
             first.append(share) if not first else None
-            if now - told > 2.0 and share > first[0] + 0.01:
+            if now - told > 10.0 and share > first[0] + 0.01:
                 told, left = now, (now - began) * (1 - share) / (share - first[0])
                 click.echo(f"{share:.0%} done, about {left:.0f} s left: {name(plan.cells[cell])}", err=True)
 
