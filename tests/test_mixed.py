@@ -100,3 +100,41 @@ def test_the_drift_bounds_what_an_error_becomes(choices, weight):
 def test_the_drift_settles_below_the_threshold():
     assert mixed.drift(2, 0.5, 500)[-1] == pytest.approx(3e-12, rel=1e-9)
     assert mixed.drift(4, 0.5, 50)[-1] > exp(10) * mixed.STEP_ERROR
+
+
+@pytest.mark.parametrize(
+    ("choices", "weight", "generations", "factor"),
+    [(2, "1/2", 1, 1), (2, "1/2", 2, "4/3"), (3, "1/2", 3, "13/9"), (20, "5", 30, "20/19"), (2, "5", 9, 2)],
+)
+def test_what_known_laws_exceed_the_bound_by(choices, weight, generations, factor):
+    assert mixed.spare(choices, Fraction(weight), generations) == Fraction(factor)
+
+
+@pytest.mark.parametrize(("choices", "weight"), [(2, Fraction(1, 2)), (3, Fraction(1, 10))])
+def test_a_known_law_exceeds_it_by_that(choices, weight):
+    close = (Fraction(1, 2), Fraction(1, 2)), (1 - Fraction(1, 10**6), Fraction(1))
+    for generations in (1, 2):
+        found = mixed.loop(*close, choices, weight, generations)[-1]
+        gain = exact.mean(found, close[1]) - exact.mean(*close)
+        bound = weight / (1 + weight) * Fraction(choices - 1, choices) * exact.variance(*close)
+        assert float(gain / bound / mixed.spare(choices, weight, generations)) == pytest.approx(1, abs=1e-5)
+
+
+def test_the_summit_and_the_largest_ratio():
+    weight = Fraction(1, 5)
+    assert mixed.summit(weight, 3) == Fraction(5, 3)
+    assert (1 + weight * 3 * mixed.summit(weight, 3)) / (1 + weight) == mixed.summit(weight, 3)
+    assert mixed.largest_ratio(3, Fraction(1, 2)) == Fraction(3, 2)
+    # One best state that is never drawn, among others that weigh as little as they may.
+    alone = (Fraction(1), Fraction(0)), (Fraction(1, 2), Fraction(1))
+    assert exact.choice_ratio(*alone, 3)[1] == mixed.largest_ratio(3, Fraction(1, 2))
+
+
+def test_without_real_data_two_states_are_curated_alone():
+    *_, last = mixed.two_states(Fraction(1, 7), Fraction(2, 5), 3, None, 2)
+    p = (Fraction(6, 7), Fraction(1, 7))
+    for _ in range(2):
+        p = exact.step(p, (Fraction(2, 5), Fraction(1)), 3)
+    lo, hi = interval(last[1])
+    assert lo <= p[1] <= hi
+    assert hi - lo < 1e-14

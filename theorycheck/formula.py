@@ -181,7 +181,7 @@ def _gauss(moments: Sequence[fmpq], power: fmpq) -> arb:
         [sum(c * moments[k - j] for k, c in enumerate(coefficients[j + 1 :], j)) for j in nodes]
     )
     slope = orthogonal.derivative()
-    roots = [root.real for root, _ in orthogonal.numer().complex_roots()]
+    roots = [root.real for root, _ in orthogonal.numer().complex_roots()]  # type: ignore[misc, has-type]
     return sum((_at(second, x) / _at(slope, x) * x ** arb(power) for x in roots), start=arb(0))
 
 
