@@ -38,7 +38,7 @@ def command(
 
     if listing:
         for name in figures.names():
-            click.echo(f"{name:28}  {figures.find(name).listed}")
+            click.echo(f"{name:31}  {figures.find(name).listed}")
         return
     if out is None:
         raise ValueError("--out must name the directory to write to")

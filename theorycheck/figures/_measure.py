@@ -15,6 +15,7 @@ from theorycheck.engine.streams import generator
 
 BLOCK = 512
 LEVEL = 0.01  # with which probability each interval may miss
+COVERAGE = f"Intervals miss with probability at most {LEVEL:g} each, at any N."
 GRID = 41
 
 

@@ -13,7 +13,7 @@ from theorycheck.engine.executor import Executor
 from theorycheck.engine.provenance import source_hash
 from theorycheck.figures import find
 from theorycheck.figures._figure import Figure, Given, Table
-from theorycheck.figures._measure import LEVEL, Draw
+from theorycheck.figures._measure import Draw
 from theorycheck.terminal import replacing
 
 FORMATS = ("pdf", "png", "svg")
@@ -73,7 +73,6 @@ def caption(figure: Figure, table: Table, seed: int, command: str) -> str:
     paragraphs = [
         f"{figure.title}. {figure.shown}",
         " ".join(table.notes),
-        f"Intervals miss with probability at most {LEVEL:g} each, at any N, unless it says otherwise.",
         "Certificates: " + ", ".join(figure.certificates) + " (`theorycheck verify KEY::CLAIM`).",
         f"Seed {seed}; theorycheck {__version__}, source {source_hash()[:12]}.",
         f"Made by: {command}",

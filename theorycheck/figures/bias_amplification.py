@@ -100,7 +100,7 @@ def draw(table: Table, canvas: Canvas) -> None:
     loops = {panel: loop for panel, loop in table.remarks if panel in "ab"}
     for key, loop in loops.items():
         draw_classes(axes[key], table, key, loop)
-    axes["c"].set_ylim(0, 1)
+    axes["c"].set_ylim(0, 1.03)
     axes["c"].set_ylabel(f"share of class {table.remarks['c', 'class']}")
     names = [name for name in table.curves("c") if not name.endswith(", population")]
     for key in "cdefg":

@@ -10,7 +10,7 @@ from scipy import stats
 
 from theorycheck.figures import _style as style
 from theorycheck.figures._figure import Curve, Figure, Given, Panel, Table
-from theorycheck.figures._measure import bounded_mean, columns
+from theorycheck.figures._measure import COVERAGE, bounded_mean, columns
 from theorycheck.loops import curation, planar
 from theorycheck.loops.populations import Population
 from theorycheck.loops.retraining import laws
@@ -62,6 +62,7 @@ def compute(given: Given) -> Table:
         notes=[
             f"The loops are exact but for the markers in (a): N = {PATHS} literal loops of {USERS} users.",
             f"On the line and in the plane K = {K}, and λ = {WEIGHT:g} where there is real data.",
+            COVERAGE,
         ]
     )
     rewards(given, table)

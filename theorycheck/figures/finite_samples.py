@@ -12,7 +12,7 @@ from scipy import stats
 
 from theorycheck.figures import _style as style
 from theorycheck.figures._figure import Figure, Given, Panel, Table
-from theorycheck.figures._measure import columns, quantile
+from theorycheck.figures._measure import COVERAGE, columns, quantile
 from theorycheck.formula import ball
 from theorycheck.loops.retraining import closed_forms as form
 from theorycheck.loops.retraining.samples import simulate
@@ -56,7 +56,9 @@ def bound(n: int, weight: float, t: int) -> float:
 
 
 def compute(given: Given) -> Table:
-    table = Table(notes=[f"N = {PATHS} paths of {STEPS} generations for each curve, δ = {DELTA:g}."])
+    table = Table(
+        notes=[f"N = {PATHS} paths of {STEPS} generations for each curve, δ = {DELTA:g}.", COVERAGE]
+    )
     for panel, cases in (("a", [(n, 0.5) for n in SIZES]), ("b", [(100, w) for w in WEIGHTS])):
         for n, weight in cases:
             name = f"n = {n}" if panel == "a" else f"λ = {weight:g}"

@@ -10,7 +10,7 @@ import sympy as sp
 
 from theorycheck.figures import _style as style
 from theorycheck.figures._figure import Figure, Given, Panel, Table
-from theorycheck.figures._measure import columns, mean_of_known_variance, naive_mean, quantile
+from theorycheck.figures._measure import COVERAGE, columns, mean_of_known_variance, naive_mean, quantile
 from theorycheck.formula import ball
 from theorycheck.loops import closed_forms as form
 from theorycheck.loops import gaussian
@@ -43,7 +43,9 @@ def number(expression: sp.Expr) -> float:
 
 
 def compute(given: Given) -> Table:
-    table = Table(notes=[f"N = {PATHS} paths at each t ({TILTED} under the tilt), drawn anew at each."])
+    table = Table(
+        notes=[f"N = {PATHS} paths at each t ({TILTED} under the tilt), drawn anew at each.", COVERAGE]
+    )
     for n in REACH:
         means(given, table, n)
     typical_path(given, table)

@@ -9,7 +9,7 @@ import sympy as sp
 
 from theorycheck.figures import _style as style
 from theorycheck.figures._figure import Figure, Given, Panel, Table
-from theorycheck.figures._measure import bounded_mean, columns, mean_of_known_variance
+from theorycheck.figures._measure import COVERAGE, bounded_mean, columns, mean_of_known_variance
 from theorycheck.formula import ball
 from theorycheck.loops import closed_forms as form
 from theorycheck.loops import covariance
@@ -54,7 +54,10 @@ def number(expression: sp.Expr) -> float:
 
 def compute(given: Given) -> Table:
     table = Table(
-        notes=[f"N = {RATIOS} paths for each point in (a) to (c), {PIVOTS} of {STEPS} steps in (d)."]
+        notes=[
+            f"N = {RATIOS} paths for each point in (a) to (c), {PIVOTS} of {STEPS} steps in (d).",
+            COVERAGE,
+        ]
     )
     over_time(given, table)
     by_conditioning(given, table)
