@@ -12,6 +12,8 @@ import pytest
 
 from theorycheck.engine.suite import verify
 from theorycheck.render import difference
+from theorycheck.sweep.plan import plan
+from theorycheck.sweep.run import sweep
 
 pytest.importorskip("distributed", reason="needs dask: pip install 'theorycheck[cluster]'")
 
@@ -134,6 +136,12 @@ def test_same_bits_as_on_threads(address, tmp_path):
 def test_the_catalogue_runs_there(address):
     targets = ("reward-ascent::literal_reward_rises",)
     assert same(verify(*targets), verify(*targets, cluster=address))
+
+
+def test_a_sweep_gives_the_same_table(address, tmp_path):
+    config = {"loop": "gaussian", "paths": 2000, "grid": {"samples": 5, "steps": [1, 3]}}
+    there = sweep(plan(config), tmp_path / "there", cluster=address)
+    assert there.to_csv() == sweep(plan(config), tmp_path / "here", workers=1).to_csv()
 
 
 def test_a_killed_worker_costs_its_blocks_alone(address, tmp_path):

@@ -64,7 +64,7 @@ def progress(plan: Any) -> Iterator[Callable[[int, float], None]]:
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-    from theorycheck.engine.warmup import compiling
+    from theorycheck.engine.warmup import COMPILING, compiling
     from theorycheck.sweep.cells import name
 
     console = Console(stderr=True)
@@ -81,7 +81,8 @@ def progress(plan: Any) -> Iterator[Callable[[int, float], None]]:
                 told, left = now, (now - began) * (1 - share) / (share - first[0])
                 click.echo(f"{share:.0%} done, about {left:.0f} s left: {name(plan.cells[cell])}", err=True)
 
-        yield tell
+        with compiling(lambda *kernel: click.echo(COMPILING.format(*kernel), err=True)):
+            yield tell
         return
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True) as bar:
@@ -90,5 +91,5 @@ def progress(plan: Any) -> Iterator[Callable[[int, float], None]]:
         def move(cell: int, share: float) -> None:
             bar.update(task, completed=share, description=name(plan.cells[cell]))
 
-        with compiling(lambda kernel, *_: bar.update(task, description=f"compiling {kernel}")):
+        with compiling(lambda *kernel: bar.update(task, description=COMPILING.format(*kernel))):
             yield move

@@ -12,8 +12,6 @@ import click
 
 from theorycheck.terminal import show, writing
 
-COMPILING = "compiling {} (kernel {} of {}; once, then it is kept on disk)"
-
 
 @click.command()
 @click.argument("targets", nargs=-1, metavar="[KEY | KEY::CLAIM | FILE.py]...")
@@ -52,7 +50,7 @@ def progress() -> Iterator[Any]:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-    from theorycheck.engine.warmup import compiling
+    from theorycheck.engine.warmup import COMPILING, compiling
 
     console = Console(stderr=True)
     if not console.is_terminal:

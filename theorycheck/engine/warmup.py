@@ -14,6 +14,7 @@ import numpy as np
 from theorycheck import kernels
 
 Tell = Callable[[str, int, int], None]
+COMPILING = "compiling {} (kernel {} of {}; once, then it is kept on disk)"  # what `tell` is told, in words
 
 
 def _gaussian(rng: np.random.Generator) -> None:
