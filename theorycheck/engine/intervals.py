@@ -122,8 +122,13 @@ class Catoni:
         # With a bound of zero on the variance every positive scale is valid.
         spread = self.variance + eta**2 or 1.0
         s = math.sqrt(2 * math.log(2 / self.level) / (self.count * spread))
-        x = s * (values - self.grid[:, None])
-        return np.sum(np.sign(x) * np.log1p(np.abs(x) + x**2 / 2), axis=1)
+
+        def influence(point: float) -> float:
+            x = s * (values - point)
+            return np.sum(np.copysign(np.log1p(np.abs(x) + x**2 / 2), x))
+
+        # Point by point, for the sake of memory.
+        return np.array([influence(point) for point in self.grid])
 
     def interval(self, sums: np.ndarray) -> tuple[float, float]:
         """The interval from r over all `count` draws."""

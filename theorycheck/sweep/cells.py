@@ -16,7 +16,7 @@ from theorycheck.sweep.loops import LOOPS, Cell, Quantity
 from theorycheck.sweep.plan import Plan
 
 WORK = 2**21  # numbers that a block draws, about
-LARGEST = 2**15  # paths in a block
+LARGEST = 2**14  # paths in a block
 PILOT = 8  # blocks at least: the first one places the grid on which the others are judged
 GRID = np.linspace(-5.0, 5.0, 41)  # in standard errors of the pilot
 
