@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from numbers import Integral
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
+T = TypeVar("T")
 Summary = np.ndarray  # what a block leaves behind: floats, shape (k,)
 
 
@@ -62,7 +63,7 @@ class Executor:
         self.workers = workers
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="theorycheck")
 
-    def map(self, function: Callable[[int], Summary], blocks: range, name: str = "") -> Iterator[Summary]:
+    def map(self, function: Callable[[int], T], blocks: Iterable[int], name: str = "") -> Iterator[T]:
         waiting: deque[Future] = deque()
         for block in blocks:
             waiting.append(self._pool.submit(function, block))
