@@ -6,6 +6,8 @@ its own model. If p_data lies in the family, θ* is p_data itself. Exponential f
 once: in mean parameters G is the average (m_data + λm)/(1+λ), exactly and globally.
 """
 
+import functools
+
 import numpy as np
 import sympy as sp
 from scipy import stats
@@ -215,6 +217,13 @@ MODEL_AT = {
 }
 
 
+@functools.cache
+def stepped(model, data, place):
+    """G of the model at the named place, at every λ."""
+    loop = examples.loop(model, data)
+    return loop.step(MODEL_AT[place](loop), WEIGHTS)
+
+
 @theorem.computed(
     at=PAIRS,
     scope="λ from 0 to 20",
@@ -227,9 +236,8 @@ MODEL_AT = {
 )
 def best_model_stays(model, data, model_at="the best model", target=None):
     """G(θ*) = θ* to the error of quadrature and Newton's method, at every λ; another model moves."""
-    loop = examples.loop(model, data)
-    theta, fixed = (MODEL_AT[place](loop) for place in (model_at, target or model_at))
-    found = loop.step(theta, WEIGHTS)
+    fixed = MODEL_AT[target or model_at](examples.loop(model, data))
+    found = stepped(model, data, model_at)
     return equals(Enclosed(np.linalg.norm(found.theta - fixed, axis=-1), found.error + 1e-13), 0.0, scale=1)
 
 
@@ -239,6 +247,12 @@ OWN_LAWS = {
     "gaussian": stats.norm,
     "mixture": lambda a, b: laws.Mixture((1 / 3, 2 / 3), (stats.norm(a), stats.norm(b))),
 }
+
+
+@functools.cache
+def best_for_its_own(model, true):
+    """θ* for data from the model itself."""
+    return examples.Retraining(examples.MODELS[model](), OWN_LAWS[model](*true)).best
 
 
 @theorem.computed(
@@ -262,7 +276,7 @@ OWN_LAWS = {
 )
 def well_specified_model_is_the_data(model, true, law=lambda *true: true):
     """If p_data lies in the family, θ* is p_data: the best model by quadrature has the data's parameters."""
-    best = examples.Retraining(examples.MODELS[model](), OWN_LAWS[model](*true)).best
+    best = best_for_its_own(model, true)
     return equals(Enclosed(best, 1e-10 * (1 + np.abs(best))), np.array(law(*true)), scale=1)
 
 

@@ -309,7 +309,10 @@ def errors_shrink_at_all(curvatures, pull, gap=lambda J: J**0 - J):
     return [above(e, 0) for e in symmetric_functions(gap(J))]
 
 
-TWO_GROUPS = np.array([-4.0] * 6 + [5.0] * 4)
+@functools.cache
+def two_groups():
+    """A Student location on two groups of observations: its likelihood has two maxima."""
+    return Retraining(families.student(3, 1), np.array([-4.0] * 6 + [5.0] * 4))
 
 
 @theorem.computed(
@@ -323,7 +326,7 @@ def close_starts_reach_the_best_model(offset, weight, steps=40):
 
     A Student location with 3 degrees of freedom, six observations at −4 and four at 5.
     """
-    loop = Retraining(families.student(3, 1), TWO_GROUPS)
+    loop = two_groups()
     end = loop.orbit(loop.best + offset, weight, steps)[-1, 0]
     return equals(Enclosed(end - loop.best[0], 1e-11), 0.0, scale=1)
 
