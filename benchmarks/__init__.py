@@ -30,7 +30,6 @@ class Row(TypedDict):
     exponent: NotRequired[tuple[float, float, float]]  # of the growth of cost: lower quartile, median, upper
     added_mebibytes: NotRequired[float]  # to the peak memory of the baseline
     peak_gib: NotRequired[float]  # where memory is what counts, and `ratio` is allowed/peak
-    compile_seconds: NotRequired[float]  # once, with an empty compile cache; not part of ours_seconds
 
 
 Clock = Callable[[], float]

@@ -44,19 +44,19 @@ def main(names: tuple[str, ...], path: str | None) -> None:
         if name not in NAMES:
             near = difflib.get_close_matches(name, NAMES, 3, 0.3) or NAMES
             raise click.UsageError(f"NAME must be a benchmark, got {name!r}; near it: {', '.join(near)}")
+    console = Console(width=None if sys.stdout.isatty() else 170, quiet=path == "-")
+    results = Results({})
     try:
         with writing(path) as write:
-            results = Results({})
-            with progress():
-                for name in dict.fromkeys(names or NAMES):
+            for name in dict.fromkeys(names or NAMES):
+                with progress():
                     say(name)
                     results.rows[name] = list(importlib.import_module(f"benchmarks.{name}").rows())
+                # At once: an interruption costs only what has not ended.
+                console.print(table(name, results.rows[name]))
             write(results)
     except ValueError as error:
         raise click.UsageError(str(error)) from error
-    if path != "-":
-        width = None if sys.stdout.isatty() else 170
-        Console(width=width).print(table(results.rows))
 
 
 def load() -> list[float]:
@@ -64,33 +64,36 @@ def load() -> list[float]:
     return list(os.getloadavg()) if hasattr(os, "getloadavg") else []
 
 
-def table(results: dict[str, list[Row]]) -> Table:
+def table(name: str, rows: list[Row]) -> Table:
     """One line a row; `ratio` above 1 means that ours is faster."""
     averages = ", ".join(f"{average:.1f}" for average in load())
     found = Table(
-        box=box.SIMPLE_HEAD, pad_edge=False, caption=f"load of the machine: {averages or 'unknown'}"
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+        title=name,
+        caption=f"load of the machine: {averages or 'unknown'}",
+        title_justify="left",
+        caption_justify="left",
     )
     found.add_column("workload")
     found.add_column("ours, s", justify="right")
     found.add_column("baseline")
     for header in ("baseline, s", "ratio", "quartiles", "ours", ""):
         found.add_column(header, justify="right")
-    for name, rows in results.items():
-        found.add_row(f"[bold]{name}[/bold]")
-        before = ""
-        for row in rows:
-            low, high = row.get("spread", (row["ratio"], row["ratio"]))
-            found.add_row(
-                "  " + (row["workload"] if row["workload"] != before else ""),
-                f"{row['ours_seconds']:.3g}",
-                row["baseline"],
-                f"{row['baseline_seconds']:.3g}" if "baseline_seconds" in row else "",
-                f"{row['ratio']:.3g}",
-                f"{low:.3g}–{high:.3g}",
-                f"{row['ours_ns']:.3g} ns/{row['unit']}" if "unit" in row else "",
-                more(row),
-            )
-            before = row["workload"]
+    before = ""
+    for row in rows:
+        low, high = row.get("spread", (row["ratio"], row["ratio"]))
+        found.add_row(
+            row["workload"] if row["workload"] != before else "",
+            f"{row['ours_seconds']:.3g}",
+            row["baseline"],
+            f"{row['baseline_seconds']:.3g}" if "baseline_seconds" in row else "",
+            f"{row['ratio']:.3g}",
+            f"{low:.3g}–{high:.3g}",
+            f"{row['ours_ns']:.3g} ns/{row['unit']}" if "unit" in row else "",
+            more(row),
+        )
+        before = row["workload"]
     return found
 
 
@@ -102,9 +105,7 @@ def more(row: Row) -> str:
         return f"{row['added_mebibytes']:+.1f} MiB"
     if "peak_gib" in row:
         return f"peak {row['peak_gib']:.2f} GiB"
-    if "bytes_per_path" in row:
-        return f"{row['bytes_per_path']:.3g} bytes/path"
-    return f"compile {row['compile_seconds']:.2f} s" if "compile_seconds" in row else ""
+    return f"{row['bytes_per_path']:.3g} bytes/path" if "bytes_per_path" in row else ""
 
 
 if __name__ == "__main__":

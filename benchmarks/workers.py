@@ -10,7 +10,7 @@ from theorycheck.engine.executor import Executor
 from theorycheck.engine.streams import generator
 from theorycheck.loops.gaussian import simulate
 
-BLOCKS, SAMPLES, STEPS, PATHS = 16, 1000, 20, 20
+BLOCKS, SAMPLES, STEPS, PATHS = 16, 1000, 20, 50
 
 
 def rows() -> Iterator[Row]:

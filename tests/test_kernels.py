@@ -205,6 +205,14 @@ def test_sums_are_exact_but_for_rounding(count):
     assert x[count:].tolist() == before[count:]
 
 
+def test_spread_is_accurate_far_from_zero():
+    # Σ(x − m)(x + m) is the same in exact arithmetic, and loses half of the digits here.
+    x = 1e9 / 3 + np.random.default_rng(2).normal(size=40)
+    exact = [Fraction(value) for value in x.tolist()]
+    squares = sum((value - sum(exact) / 40) ** 2 for value in exact)
+    assert sums.spread(x, 40, np.empty(40))[1] == pytest.approx(float(squares), rel=1e-12)
+
+
 def test_equal_entries_have_no_spread():
     for count in (1, 2, 7, 100, 301):
         assert sums.spread(np.full(count, -1.0), count, np.empty(count)) == (-1.0, 0.0)

@@ -1,6 +1,9 @@
 """The normals of the kernels: bits, accuracy and law, by oracles of their own."""
 
 import math
+import os
+import subprocess
+import sys
 
 import mpmath as mp
 import numpy as np
@@ -240,6 +243,25 @@ def test_nothing_is_fused():
     (text,) = afresh.inspect_asm().values()
     assert "sqrt" in text
     assert not any(mnemonic in text for mnemonic in ("fmadd", "fmsub", "fnmadd", "fnmsub", "fmla", "fmls"))
+
+
+DRAW = """
+import numpy as np
+from theorycheck.kernels import normals
+out = np.empty(3000)
+normals.draw(normals.start(np.random.default_rng(3)), 3000, out)
+print(*map(float.hex, out.tolist()))
+"""
+
+
+def test_a_processor_without_wide_vectors_gives_the_same_bits(tmp_path):
+    """As code for the plainest processor of this architecture shows."""
+    plain = {"NUMBA_CPU_NAME": "generic", "NUMBA_CPU_FEATURES": "", "NUMBA_CACHE_DIR": str(tmp_path)}
+    run = subprocess.run(
+        [sys.executable, "-c", DRAW], env=os.environ | plain, capture_output=True, text=True, check=True
+    )
+    here = Normals(np.random.default_rng(3))(3000)
+    assert run.stdout.split() == [*map(float.hex, here.tolist())]
 
 
 # --- the law ------------------------------------------------------------------------------------------------

@@ -83,6 +83,14 @@ def test_a_direction_along_the_first_axis_needs_no_reflection():
     np.testing.assert_allclose(factors[0] * np.exp(log_scale[0]), expected, rtol=1e-12)
 
 
+def test_no_covariance_stays_none():
+    factors, log_scale = np.full((2, 2, 2), np.nan), np.full(2, np.nan)
+    x = np.array([0.6, 0.8])
+    wishart.reduced(np.random.default_rng(2), np.zeros((2, 2)), 4, 3, x, 0, factors, log_scale)
+    assert factors.tolist() == np.zeros((2, 2, 2)).tolist()
+    assert log_scale.tolist() == [0.0, 0.0]
+
+
 @pytest.mark.parametrize(("d", "n"), CASES)
 def test_covariances_of_simulated_loops(d, n):
     start = STARTS[d] @ STARTS[d].T
