@@ -55,6 +55,7 @@ def test_shown_rows_are_true():
     assert len(shown) > 5
     for before, after in zip(shown, printed, strict=True):
         assert (before[:2], before[3]) == (after[:2], after[3])
+        assert before[2].split("  ")[0] == after[2].split("  ")[0]  # the scope
         if before[1] == "PROVED":  # the draws behind the others may differ between installations
             assert before[2].split() == after[2].split()
 

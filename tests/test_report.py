@@ -177,8 +177,13 @@ def test_what_does_not_pass_is_told_first():
     assert page(run_with()).count("This run decided no claim.") == 1
 
 
-def test_a_theorem_from_a_file_is_reproduced_from_its_file():
-    assert "theorycheck verify FILE.py --seed 7 --alpha 0.001" in page(run_with(theorem()))
+def test_the_command_decides_the_same_again(read):
+    shown = [text for _, a, text in read.all("code") if a.get("class") == "command"]
+    assert shown[0] == "theorycheck verify --seed 7 --alpha 0.001"
+    some = run_with(theorem("reward-ascent"), theorem(), theorem("other"))
+    assert "theorycheck verify reward-ascent FILE.py --seed 7 --alpha 0.001" in page(some)
+    full = Run(7, 1e-3, "full", 1.5, PROVENANCE, (theorem(),))
+    assert "theorycheck verify FILE.py --seed 7 --alpha 0.001 --profile full" in page(full)
 
 
 def test_the_same_run_gives_the_same_page(everything):

@@ -40,11 +40,12 @@ def page(run: Run, figures: str | Path | None = None) -> str:
     environment.filters |= {"number": prose.number, "ratio": prose.ratio}
     environment.filters |= {"typeset": prose.typeset, "named": prose.named}
     script = environment.get_template("filter.js").render()
+    catalogued = keys()
     return environment.get_template("page.html.j2").render(
         run=run,
-        theorems=view.theorems(run, keys()),
+        theorems=view.theorems(run, catalogued),
         counts=view.counted(claim for _, claim in run.claims()),
-        command=view.command(run),
+        command=view.command(run, [theorem.key for theorem in run.theorems], catalogued),
         statuses=list(Status),
         pictures=pictures,
         evidence=prose.evidence,

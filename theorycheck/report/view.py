@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from theorycheck.report.mathml import formulas
@@ -81,20 +81,20 @@ class TheoremView(NamedTuple):
     command: str
 
 
-def theorems(run: Run, catalogued: Iterable[str]) -> list[TheoremView]:
+def theorems(run: Run, catalogued: Sequence[str]) -> list[TheoremView]:
     """All theorems of a run; `catalogued` are the keys that the command line knows."""
-    known, seen = set(catalogued), set[str]()
+    seen = set[str]()
     views = []
     for number, theorem in enumerate(run.theorems, 1):
         anchor = theorem.key
         if anchor in seen or not re.fullmatch(r"[a-z][a-z0-9-]*", anchor):
             anchor = f"theorem-{number}"
         seen.add(anchor)
-        views.append(_theorem(run, theorem, anchor, theorem.key in known))
+        views.append(_theorem(run, theorem, anchor, catalogued))
     return views
 
 
-def _theorem(run: Run, theorem: TheoremResult, anchor: str, catalogued: bool) -> TheoremView:
+def _theorem(run: Run, theorem: TheoremResult, anchor: str, catalogued: Sequence[str]) -> TheoremView:
     claims = [_claim(claim, f"{anchor}.{number}") for number, claim in enumerate(theorem.claims, 1)]
     return TheoremView(
         anchor,
@@ -105,7 +105,7 @@ def _theorem(run: Run, theorem: TheoremResult, anchor: str, catalogued: bool) ->
         strip([(c.name, c.anchor, c.result) for c in claims]),
         counted(theorem.claims),
         all(c.result.passed for c in claims),
-        command(run, theorem.key if catalogued else "FILE.py"),
+        command(run, [theorem.key], catalogued),
     )
 
 
@@ -115,12 +115,14 @@ def counted(claims: Iterable[ClaimResult]) -> str:
     return ", ".join(f"{counts[status]} {status}" for status in Status if counts[status])
 
 
-def command(run: Run, target: str = "") -> str:
-    """What decides the same again."""
-    parts = ["theorycheck verify", target, f"--seed {run.seed} --alpha {run.alpha:g}"]
+def command(run: Run, decided: Sequence[str], catalogued: Sequence[str]) -> str:
+    """What decides these keys of the run again."""
+    targets = list(dict.fromkeys(key if key in catalogued else "FILE.py" for key in decided))
+    parts = ["theorycheck verify", *([] if targets == list(catalogued) else targets)]
+    parts.append(f"--seed {run.seed} --alpha {run.alpha:g}")
     if run.profile != "quick":
         parts.append(f"--profile {run.profile}")
-    return " ".join(part for part in parts if part)
+    return " ".join(parts)
 
 
 def _claim(claim: ClaimResult, anchor: str) -> ClaimView:
