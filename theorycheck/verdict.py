@@ -74,12 +74,16 @@ class InstanceResult:
 
     @property
     def passed(self) -> bool:
-        """The claim holds here and every variant is refuted."""
-        return self.finding.status.passes and all(v.refuted for v in self.rivals + self.without)
+        """The claim holds here and every variant is refuted; what is OBSERVED is told, not judged."""
+        return self.finding.status is Status.OBSERVED or (
+            self.finding.status.passes and all(v.refuted for v in self.rivals + self.without)
+        )
 
     def complaints(self) -> list[str]:
         """One line for each thing that keeps the instance from passing."""
-        lines = []
+        lines: list[str] = []
+        if self.finding.status is Status.OBSERVED:
+            return lines
         if not self.finding.status.passes:
             lines.append(f"{self.finding.status}: {explain(self.finding)}")
         for kind, variants in (("rival", self.rivals), ("without", self.without)):
@@ -174,8 +178,9 @@ class ClaimResult:
         return sum(i.seconds for i in self.instances)
 
     def variants(self) -> tuple[int, int]:
-        """How many rivals and dropped assumptions were refuted, and how many there are."""
-        found = [v.refuted for i in self.instances for v in i.rivals + i.without]
+        """How many rivals and dropped assumptions were refuted, and how many there are to refute."""
+        judged = [i for i in self.instances if i.finding.status is not Status.OBSERVED]
+        found = [v.refuted for i in judged for v in i.rivals + i.without]
         return sum(found), len(found)
 
     def to_dict(self) -> dict[str, Any]:
@@ -229,7 +234,7 @@ class Run:
 
     @property
     def passed(self) -> bool:
-        """Every claim holds, every rival and every dropped assumption is refuted, and there is a claim."""
+        """There is a claim, every one that is judged holds, and all its rivals and `without` are refuted."""
         results = [claim.passed for _, claim in self.claims()]
         return bool(results) and all(results)
 
@@ -241,9 +246,12 @@ class Run:
         told = ", ".join(f"{n} {status}" for status, n in counts.items() if n)
         refuted, variants = (sum(c.variants()[i] for c in claims) for i in (0, 1))
         instances = sum(len(c.instances) for c in claims)
-        verdict = (
-            "all claims hold" if self.passed else f"{sum(not c.passed for c in claims)} claims do not pass"
-        )
+        if not self.passed:
+            verdict = f"{sum(not c.passed for c in claims)} claims do not pass"
+        elif counts[Status.OBSERVED] == len(claims):
+            verdict = "nothing is judged"
+        else:
+            verdict = "all claims hold"
         return (
             f"{verdict}: {len(claims)} claims, {instances} instances ({told}); {refuted}/{variants} rivals "
             f"and dropped assumptions refuted; α = {self.alpha:g}, seed {self.seed}, {self.seconds:.1f} s"
