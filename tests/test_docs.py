@@ -35,6 +35,14 @@ SMALL = {
     "theorycheck figures NAME --out DIR": f"{DRAWN} pdf",
     "theorycheck figures --out DIR --format svg": f"{DRAWN} svg",
     "theorycheck figures curated-loop --out figures --format pdf,png": f"{DRAWN} pdf,png",
+    # Trained models are tested in files of their own, where torch is installed.
+    "theorycheck retrain --preset NAME --out DIR": "theorycheck retrain --list-presets",
+    "theorycheck retrain --preset eight-gaussians --out collapse": "theorycheck retrain --list-presets",
+    "theorycheck retrain --data digits --synthetic-weight 0.5,inf --choices 4 --reward class:0 --out bias": (
+        "theorycheck retrain --help"
+    ),
+    "theorycheck data cifar10 --out data": "theorycheck data --help",
+    "theorycheck data cifar10 --out DIR": "theorycheck data cifar10 --help",
     "python tests/mutants.py": "python tests/mutants.py --list",
     "python -m benchmarks": "python -m benchmarks --help",
 }

@@ -1,0 +1,162 @@
+"""CIFAR-10's binary files: read as written, refused when truncated, altered, pickled or elsewhere."""
+
+import hashlib
+import io
+import tarfile
+import urllib.error
+
+import numpy as np
+import pytest
+
+from theorycheck.generative import cifar
+
+
+def records(names, rng):
+    """Files in the true format: random images, as many of each class as the official set has."""
+    labels = rng.permutation(np.repeat(np.arange(10, dtype=np.uint8), cifar.RECORDS * len(names) // 10))
+    pixels = rng.integers(256, size=(labels.size, cifar.RECORD - 1), dtype=np.uint8)
+    return dict(zip(names, np.split(np.column_stack([labels, pixels]), len(names)), strict=True))
+
+
+@pytest.fixture(scope="module")
+def original(tmp_path_factory):
+    place = tmp_path_factory.mktemp("cifar") / cifar.INNER
+    place.mkdir()
+    rng = np.random.default_rng(1)
+    for names in (cifar.TRAIN, cifar.HELD_OUT):
+        for name, content in records(names, rng).items():
+            content.tofile(place / name)
+    (place / "batches.meta.txt").write_text("airplane\n")
+    return place
+
+
+@pytest.fixture
+def copy(original, tmp_path):
+    """Links to the files, of which a test may replace one."""
+    place = tmp_path / "copy"
+    place.mkdir()
+    for path in original.iterdir():
+        (place / path.name).symlink_to(path)
+    return place
+
+
+def test_images_and_labels_are_read_as_the_format_says(original):
+    (images, labels), (held_out, held_out_labels) = cifar.load(original)
+    assert images.shape == (50_000, 3, 32, 32)
+    assert held_out.shape == (10_000, 3, 32, 32)
+    raw = (original / "data_batch_2.bin").read_bytes()
+    record = raw[7 * 3073 : 8 * 3073]
+    assert labels[10_007] == record[0]
+    # Green, row 5, column 9.
+    assert images[10_007, 1, 5, 9] == record[1 + 1024 + 5 * 32 + 9]
+    assert (np.bincount(held_out_labels) == 1000).all()
+    assert cifar.load(original.parent)[0][1][10_007] == record[0]
+
+
+def altered(copy, name, change):
+    content = bytearray((copy / name).read_bytes())
+    (copy / name).unlink()
+    (copy / name).write_bytes(change(content))
+
+
+def label(value):
+    def change(content):
+        content[3 * 3073] = value(content[3 * 3073])
+        return content
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "complaint"),
+    [
+        ("data_batch_3.bin", lambda c: c[:-5], "data_batch_3.bin must have 30730000 bytes, got 30729995"),
+        ("test_batch.bin", lambda c: b"", "test_batch.bin must have 30730000 bytes, got 0"),
+        ("data_batch_1.bin", label(lambda old: 200), "record 3 has the label 200, not one of 0..9"),
+        (
+            "data_batch_5.bin",
+            label(lambda old: (old + 1) % 10),
+            "is not the official CIFAR-10: .*images of class",
+        ),
+    ],
+)
+def test_truncated_or_altered_files_are_refused(copy, name, change, complaint):
+    altered(copy, name, change)
+    with pytest.raises(ValueError, match=complaint):
+        cifar.load(copy)
+
+
+def test_a_missing_file_is_told(copy):
+    (copy / "data_batch_4.bin").unlink()
+    with pytest.raises(ValueError, match=r"cannot read .*data_batch_4.bin: No such file"):
+        cifar.load(copy)
+
+
+def test_pickles_are_refused_and_never_opened(tmp_path):
+    (tmp_path / "data_batch_1").write_bytes(b"cos\nsystem\n(S'touch owned'\ntR.")
+    with pytest.raises(ValueError, match="pickles: reading a pickle runs whatever code it holds"):
+        cifar.load(tmp_path)
+
+
+def test_a_wrong_directory_is_told(tmp_path):
+    with pytest.raises(ValueError, match="is not a directory; fetch CIFAR-10 with theorycheck data cifar10"):
+        cifar.load(tmp_path / "none")
+    with pytest.raises(ValueError, match=r"holds no data_batch_1.bin: it is not the binary version"):
+        cifar.load(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def archive(original, tmp_path_factory):
+    path = tmp_path_factory.mktemp("archive") / "cifar.tar.gz"
+    with tarfile.open(path, "w:gz", compresslevel=0) as file:
+        for member in sorted(original.iterdir()):
+            file.add(member, f"{cifar.INNER}/{member.name}")
+        evil = tarfile.TarInfo("../outside")
+        file.addfile(evil, io.BytesIO(b""))
+    return path.as_uri(), hashlib.md5(path.read_bytes()).hexdigest()
+
+
+def test_the_archive_is_checked_and_unpacked(archive, tmp_path):
+    url, md5 = archive
+    place = cifar.download(tmp_path / "new", url, md5)
+    assert sorted(p.name for p in (tmp_path / "new").iterdir()) == [cifar.INNER]
+    assert not (tmp_path / "outside").exists()
+    cifar.load(tmp_path / "new")
+    assert cifar.download(tmp_path / "new", "file:///nowhere", md5) == place
+    # Not even a pixel may change once the sums are there.
+    with open(place / "data_batch_2.bin", "r+b") as file:
+        file.seek(5000)
+        old = file.read(1)
+        file.seek(5000)
+        file.write(bytes([old[0] ^ 1]))
+    with pytest.raises(ValueError, match=r"data_batch_2.bin was altered after it was downloaded"):
+        cifar.load(place)
+
+
+def test_another_archive_is_refused_and_nothing_is_kept(archive, tmp_path):
+    with pytest.raises(ValueError, match=r"has the MD5 sum .*, not the published c32a1d4a"):
+        cifar.download(tmp_path, archive[0])
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("error", "complaint"),
+    [
+        (
+            urllib.error.URLError("Name or service not known"),
+            "no network (Name or service not known); download",
+        ),
+        (urllib.error.HTTPError("", 503, "Busy", None, None), "the server answers 503 Busy"),
+        (TimeoutError("timed out"), "no network (timed out)"),
+    ],
+)
+def test_without_network_the_command_says_so(call, monkeypatch, tmp_path, error, complaint):
+    def refuse(*arguments, **options):
+        raise error
+
+    monkeypatch.setattr("urllib.request.urlopen", refuse)
+    status, out, err = call("data", "cifar10", "--out", tmp_path / "cifar")
+    assert (status, out) == (2, "")
+    assert complaint in err
+    assert len(err.splitlines()) == 1
+    assert list((tmp_path / "cifar").iterdir()) == []
