@@ -186,6 +186,9 @@ figure = Figure(
     ),
     certificates=(
         "bias-amplification::mean_reward_rises",
+        "trained-models::reward_rises_under_curation",
+        "trained-models::classes_narrow_when_curated_only",
+        "trained-models::real_data_keep_the_classes",
         "bias-amplification::class_shares_concentrate",
         "bias-amplification::curation_alone_forgets_other_classes",
         "bias-amplification::real_data_keeps_every_class",

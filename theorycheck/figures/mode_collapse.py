@@ -91,6 +91,8 @@ figure = Figure(
         "the preset."
     ),
     certificates=(
+        "trained-models::modes_are_lost_on_synthetic_data",
+        "trained-models::modes_are_kept_with_real_data",
         "finite-sample-collapse::scale_collapses_without_real_data",
         "finite-sample-collapse::real_data_stop_the_collapse",
         "finite-sample-collapse::real_data_bound_the_error",
