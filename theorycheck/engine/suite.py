@@ -7,7 +7,7 @@ import functools
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from numbers import Integral, Real
 from typing import Any
 
@@ -138,12 +138,13 @@ def running(
 
 
 class _Jobs:
-    """Decides instances. Sampled ones are planned first and then drawn on threads of their own, whose blocks
-    the executor spreads; all others are decided on the calling thread meanwhile."""
+    """Decides instances. Sampled ones are planned first, and drawn on threads of their own, whose blocks the
+    executor spreads; all others are decided on the calling thread meanwhile."""
 
     def __init__(self, context: Context, jobs: list[Job], fail_fast: bool, listener: Listener) -> None:
         self.context, self.jobs, self.fail_fast, self.listener = context, jobs, fail_fast, listener
         self.stop = threading.Event()
+        self.failed: list[BaseException] = []
         self.found: list[InstanceResult | None] = [None] * len(jobs)
 
     def run(self) -> list[InstanceResult | None]:
@@ -154,22 +155,27 @@ class _Jobs:
             for i, (_, claim, _) in enumerate(self.jobs)
             if decide.is_random(claim.method) and self.found[i] is None
         ]
-        planned = [(i, plan_instance(*self.jobs[i], self.context)) for i in random]
-        done: Future = Future()
-        thread = threading.Thread(target=self._beside, args=(planned, done), daemon=True)
-        thread.start()
+        # Several at a time: the first looks of one have too few blocks for all workers.
+        pool = ThreadPoolExecutor(min(self.context.executor.workers, DECIDERS), "theorycheck-looks")
+        looks: list[Future] = []
         try:
+            for index in random:
+                if not self.stop.is_set():
+                    plan = plan_instance(*self.jobs[index], self.context)
+                    looks.append(pool.submit(self._decide, index, plan))
             for index, (theorem, claim, parameters) in enumerate(self.jobs):
                 if index not in random and self.found[index] is None:
                     self._decide(
                         index, functools.partial(decide_instance, theorem, claim, parameters, self.context)
                     )
-            while not done.done():
-                # A plain wait would hold back an interrupt.
-                thread.join(0.05)
-            done.result()
+            # A plain wait would hold back an interrupt.
+            while wait(looks, 0.05).not_done and not self.stop.is_set():
+                pass
+            if self.failed:
+                raise self.failed[0]
         finally:
             self.stop.set()
+            pool.shutdown(wait=False, cancel_futures=True)
         return self.found
 
     def _recall(self, index: int) -> None:
@@ -189,24 +195,16 @@ class _Jobs:
         if result is not None and self.fail_fast and not result.passed:
             self.stop.set()
 
-    def _beside(self, planned: list[tuple[int, Plan]], done: Future) -> None:
-        # Several at a time: the first looks of one have too few blocks for all workers.
-        pool = ThreadPoolExecutor(min(self.context.executor.workers, DECIDERS), "theorycheck-looks")
-        try:
-            for _ in pool.map(lambda job: self._decide(*job), planned):
-                pass
-            done.set_result(None)
-        except BaseException as error:
-            self.stop.set()
-            done.set_exception(error)
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
-
     def _decide(self, index: int, plan: Plan) -> None:
         if self.stop.is_set():
             return
         self._heard("begin", index)
-        self.found[index] = result = plan()
+        try:
+            self.found[index] = result = plan()
+        except BaseException as error:
+            self.failed.append(error)
+            self.stop.set()
+            raise
         if self.context.store:
             self.context.store.put(place(*self.jobs[index]), kept(result))
         self._heard("end", index)
