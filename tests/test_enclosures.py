@@ -58,3 +58,8 @@ def test_the_tail_is_in_the_ball(monkeypatch, tail):
 def test_more_bits_make_narrower_balls():
     wide, narrow = (enclosures.choice_ratio(*FOUR, 4, bits)[0].rad() for bits in (64, 192))
     assert narrow < wide / 1e3
+
+
+def test_unequal_lengths_are_refused():
+    with pytest.raises(ValueError, match="zip"):
+        enclosures.choice_ratio(FOUR[0], FOUR[1][:3], 2)
