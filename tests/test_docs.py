@@ -30,6 +30,9 @@ SMALL = {
     "theorycheck verify KEY --json RUN.json": f"theorycheck verify {QUICK} --json RUN.json",
     "theorycheck verify --json run.json": f"theorycheck verify {QUICK} --json run.json",
     "theorycheck verify --profile full": f"theorycheck verify {QUICK} --profile full",
+    "theorycheck verify --out DIR": f"theorycheck verify {QUICK} --out kept",
+    "theorycheck verify --profile full --out DIR": f"theorycheck verify {QUICK} --profile full --out whole",
+    "theorycheck sweep FILE.toml --out DIR": "theorycheck sweep collapse.toml --out swept",
     "theorycheck stability FILE.py": "theorycheck stability my_logistic.py --synthetic-weight 0.5",
     "theorycheck curate --law FILE": "theorycheck curate --law law.csv --choices 2 --steps 3",
     "theorycheck figures NAME --out DIR": f"{DRAWN} pdf",
@@ -50,8 +53,9 @@ STAND_FOR = {
     "KEY": "reward-ascent", "NAME": "my-own", "FILE.py": "best_state_gains.py", "FILE.html": "page.html",
     "RUN.json": "run.json", "RUN1.json": "run.json", "RUN2.json": "run.json", "DIR": "figures",
 }  # fmt: skip
-# Installing, and the checks that run this very test, are the business of .ci/run.
-ELSEWHERE = re.compile(r"pip install|pytest|ruff|mypy")
+# Installing, and the checks that run this very test, are the business of .ci/run; test_cluster.py starts a
+# cluster, and test_warmup.py compiles.
+ELSEWHERE = re.compile(r"pip install|pytest|ruff|mypy|theorycheck warmup|.* --cluster ")
 
 
 def commands(text):
@@ -82,6 +86,8 @@ def desk(tmp_path_factory):
         s for s in re.findall(r"```py\n(.*?)```", DOCUMENTS["README.md"], re.DOTALL) if "family =" in s
     ]
     (folder / "my_logistic.py").write_text(family, encoding="utf-8")
+    (grid,) = re.findall(r"```toml\n(.*?)```", DOCUMENTS["README.md"], re.DOTALL)
+    (folder / "collapse.toml").write_text(grid.replace("20_000", "200"), encoding="utf-8")
     (folder / "law.csv").write_text("p,r,label\n0.5,0,a\n0.5,1,b\n", encoding="utf-8")
     (folder / "run.json").write_text(theorycheck.verify(QUICK).to_json(), encoding="utf-8")
     return folder
