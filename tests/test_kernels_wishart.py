@@ -83,6 +83,17 @@ def test_a_direction_along_the_first_axis_needs_no_reflection():
     np.testing.assert_allclose(factors[0] * np.exp(log_scale[0]), expected, rtol=1e-12)
 
 
+@pytest.mark.parametrize("tilt", [0, 1])
+@pytest.mark.parametrize("shape", [np.eye, np.tri, lambda d: np.tri(d).T], ids=["unit", "lower", "upper"])
+def test_zeros_of_the_start_are_no_more_than_a_short_cut(shape, tilt):
+    start, x = shape(4), np.full(4, 0.5)
+    factors, log_scale = np.full((1, 4, 4), np.nan), np.zeros(1)
+    wishart.reduced(np.random.default_rng(2), start, 7, 3, x, tilt, factors, log_scale)
+    rng = np.random.default_rng(2)
+    expected = bartlett(rng, Normals(rng), start, 7, 3, x if tilt else None)
+    np.testing.assert_allclose(factors[0] * np.exp(log_scale[0]), expected, rtol=1e-9, atol=1e-13)
+
+
 def test_no_covariance_stays_none():
     factors, log_scale = np.full((2, 2, 2), np.nan), np.full(2, np.nan)
     x = np.array([0.6, 0.8])

@@ -72,14 +72,18 @@ def reduced(rng, start, samples, steps, direction, tilt, factors, log_scale):
     stream = normals.start(rng)
     u = np.empty(d)
     row = np.empty(d)
+    reach = np.empty(d, dtype=np.int64)
     bartlett = np.zeros((d, d))
     for path in range(factors.shape[0]):
         factor = factors[path]
         width = d
         logarithm = 0.0
         for i in range(d):
+            reach[i] = 0
             for k in range(d):
                 factor[i, k] = start[i, k]
+                if start[i, k] != 0.0:
+                    reach[i] = k + 1
         for _ in range(steps):
             rank = min(width, freedom)
             if tilt == 1:
@@ -101,6 +105,7 @@ def reduced(rng, start, samples, steps, direction, tilt, factors, log_scale):
                     square += u[k] * u[k]
                 if square > 1e-30:
                     for i in range(d):
+                        reach[i] = width
                         along = 0.0
                         for k in range(width):
                             along += factor[i, k] * u[k]
@@ -114,7 +119,8 @@ def reduced(rng, start, samples, steps, direction, tilt, factors, log_scale):
             for i in range(d):
                 for k in range(rank):
                     row[k] = 0.0
-                for j in range(width):
+                # Beyond its reach a row is 0 and stays so: a triangular factor remains triangular.
+                for j in range(min(reach[i], width)):
                     for k in range(min(j + 1, rank)):
                         row[k] += factor[i, j] * bartlett[j, k]
                 for k in range(width):
