@@ -35,7 +35,8 @@ def inner(pytester):
     def run(text, *options, name="coin.py"):
         path = pytester.path / name
         path.write_text(text, encoding="utf-8")
-        return pytester.runpytest_inprocess(*QUIET, *options, name)
+        root = f"--rootdir={pytester.path}"  # whatever lies in the folders above
+        return pytester.runpytest_inprocess(*QUIET, root, *options, name)
 
     return run
 
