@@ -257,7 +257,9 @@ def test_the_best_of_several_maxima(data):
     assert len(np.unique(np.round(loop.maxima, 3))) == len(loop.maxima) > 1
 
 
-@pytest.mark.parametrize("law", [stats.norm(0, 2), stats.gamma(3), [1.0, 2.0, 2.0, 5.0]], ids=str)
+@pytest.mark.parametrize(
+    "law", [stats.norm(0, 2), stats.gamma(3), [1.0, 2.0, 2.0, 5.0]], ids=["normal", "gamma", "atoms"]
+)
 def test_the_search_starts_from_the_whole_and_from_four_quarters(law, monkeypatch):
     loop, parts = Retraining(logistic(), law), []
     uphill = Retraining._uphill
