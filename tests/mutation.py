@@ -89,7 +89,9 @@ def _edits(node: ast.AST, source: bytes, offsets: list[int]) -> Iterator[tuple[i
             for left, right in itertools.pairwise(node.values):
                 yield from between(left, right, node.op)
         case ast.UnaryOp(op=ast.USub() | ast.Not()):
-            yield begin(node), begin(node.operand), ""
+            # A parenthesis around the operand stays.
+            sign = source[begin(node) : begin(node.operand)].partition(b"(")[0]
+            yield begin(node), begin(node) + len(sign), ""
         case ast.Subscript(slice=ast.Tuple(elts=[*_, ast.Name(id=a) as first, ast.Name(id=b) as last])) if (
             a != b
         ):

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import itertools
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from numbers import Integral, Real
@@ -22,6 +24,7 @@ from theorycheck.theorem import Claim, Theorem, instance_id
 from theorycheck.verdict import ClaimResult, InstanceResult, Run, TheoremResult, VariantResult
 
 SEED = 20240507
+MANY = 20  # claims without draws that are worth a second process
 DECIDERS = 16  # instances whose draws are under way at once, at most
 Listener = Callable[[str, Theorem, Claim, int], None]
 Plan = Callable[[], InstanceResult]
@@ -163,11 +166,10 @@ class _Jobs:
                 if not self.stop.is_set():
                     plan = plan_instance(*self.jobs[index], self.context)
                     looks.append(pool.submit(self._decide, index, plan))
-            for index, (theorem, claim, parameters) in enumerate(self.jobs):
-                if index not in random and self.found[index] is None:
-                    self._decide(
-                        index, functools.partial(decide_instance, theorem, claim, parameters, self.context)
-                    )
+            here, anywhere = self._by_claim(i for i in range(len(self.jobs)) if i not in {*random})
+            with self._beside(anywhere):
+                for index in itertools.chain(self._taken(here.popleft), self._taken(anywhere.popleft)):
+                    self._decide(index, functools.partial(decide_instance, *self.jobs[index], self.context))
             # A plain wait would hold back an interrupt.
             while wait(looks, 0.05).not_done and not self.stop.is_set():
                 pass
@@ -177,6 +179,53 @@ class _Jobs:
             self.stop.set()
             pool.shutdown(wait=False, cancel_futures=True)
         return self.found
+
+    def _by_claim(self, indices: Iterable[int]) -> tuple[deque[list[int]], deque[list[int]]]:
+        """What is left to decide, one entry a claim: in this process, and in whichever is free."""
+        left = (i for i in indices if self.found[i] is None)
+        here, anywhere = deque[list[int]](), deque[list[int]]()
+        for _, group in itertools.groupby(left, lambda i: id(self.jobs[i][1])):
+            claim = [*group]
+            (here if decide.stays(self.jobs[claim[0]][1].method) else anywhere).append(claim)
+        return here, anywhere
+
+    def _taken(self, take: Callable[[], list[int]]) -> Iterator[int]:
+        """What is left to take, claim by claim; an empty deque ends it."""
+        while not self.stop.is_set():
+            try:
+                indices = take()
+            except IndexError:
+                return
+            yield from indices
+
+    @contextlib.contextmanager
+    def _beside(self, claims: deque[list[int]]) -> Iterator[None]:
+        """Where claims are many and a processor is there, a second process takes them from the far end."""
+        known = {id(theorem) for theorem in catalogue.catalogue()}
+        if (
+            self.context.executor.workers < 2
+            or len(claims) < MANY
+            or any(id(theorem) not in known for theorem, _, _ in self.jobs)
+        ):
+            yield
+            return
+        from theorycheck.engine.beside import Beside
+
+        other = Beside(self.context)
+
+        def work() -> None:
+            with contextlib.suppress(Exception):  # `failed` tells
+                for index in self._taken(claims.pop):
+                    self._decide(index, functools.partial(other.decide, *self.jobs[index]))
+
+        thread = threading.Thread(target=work, daemon=True)
+        thread.start()
+        try:
+            yield
+            while thread.is_alive() and not self.stop.is_set():
+                thread.join(0.05)
+        finally:
+            other.close()
 
     def _recall(self, index: int) -> None:
         """What an earlier run found, if one did."""
@@ -202,7 +251,9 @@ class _Jobs:
         try:
             self.found[index] = result = plan()
         except BaseException as error:
-            self.failed.append(error)
+            # After a stop nobody waits for the rest, and what it was decided by may be gone.
+            if not self.stop.is_set():
+                self.failed.append(error)
             self.stop.set()
             raise
         if self.context.store:

@@ -3,6 +3,8 @@
 A module defines `decide(question) -> Finding`. One that spends the run's error budget also sets
 `RANDOM = True` and splits the work: `plan(question)` does at once whatever touches global state (the
 precisions of sympy, mpmath and flint are such), and returns a function that does the rest on another thread.
+One whose findings depend on what a process has imported sets `STAYS = True`: it has its turn first, in the
+process that was asked.
 """
 
 from __future__ import annotations
@@ -29,3 +31,8 @@ def method(name: str) -> ModuleType:
 def is_random(name: str) -> bool:
     """Whether its decisions count in the error budget."""
     return getattr(method(name), "RANDOM", False)
+
+
+def stays(name: str) -> bool:
+    """Whether its findings depend on what the process has imported."""
+    return getattr(method(name), "STAYS", False)
