@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[1]
 DOCUMENTS = {name: (ROOT / name).read_text("utf-8") for name in ("README.md", "proofs_numeric/README.md")}
 THEOREMS = DOCUMENTS["proofs_numeric/README.md"]
 QUICK = "reward-ascent::bound_is_sharp"
-DRAWN = "theorycheck figures tightness --run run.json --out figures --format"
+DRAWN = "theorycheck figures tightness --run inequalities.json --out figures --format"
 
 # --- commands ---------------------------------------------------------------------------------------------
 
@@ -89,7 +89,8 @@ def desk(tmp_path_factory):
     (grid,) = re.findall(r"```toml\n(.*?)```", DOCUMENTS["README.md"], re.DOTALL)
     (folder / "collapse.toml").write_text(grid.replace("20_000", "200"), encoding="utf-8")
     (folder / "law.csv").write_text("p,r,label\n0.5,0,a\n0.5,1,b\n", encoding="utf-8")
-    (folder / "run.json").write_text(theorycheck.verify(QUICK).to_json(), encoding="utf-8")
+    for name in ("run.json", "inequalities.json"):  # commands may write another run in place of the first
+        (folder / name).write_text(theorycheck.verify(QUICK).to_json(), encoding="utf-8")
     return folder
 
 

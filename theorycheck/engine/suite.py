@@ -250,14 +250,14 @@ class _Jobs:
         self._heard("begin", index)
         try:
             self.found[index] = result = plan()
+            if self.context.store:
+                self.context.store.put(place(*self.jobs[index]), kept(result))
         except BaseException as error:
             # After a stop nobody waits for the rest, and what it was decided by may be gone.
             if not self.stop.is_set():
                 self.failed.append(error)
             self.stop.set()
             raise
-        if self.context.store:
-            self.context.store.put(place(*self.jobs[index]), kept(result))
         self._heard("end", index)
 
 
