@@ -44,6 +44,7 @@ class Beside:
             stdout=subprocess.PIPE,
             env=os.environ | {"PYTHONPATH": os.pathsep.join(paths), "PYTHONUTF8": "1"},
             encoding="utf-8",
+            start_new_session=True,  # an interrupt at the terminal is for this process
         )
 
     def decide(self, theorem: Theorem, claim: Claim, parameters: Mapping[str, Any]) -> InstanceResult:
@@ -73,7 +74,7 @@ class Beside:
 
 def answer() -> None:
     """What the second process runs."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the one that asks is interrupted, and ends this one
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # where there are no sessions
     said, sys.stdout = sys.stdout, sys.stderr
     asked: queue.SimpleQueue[str] = queue.SimpleQueue()
 
