@@ -161,13 +161,13 @@ class _Jobs:
         # Several at a time: the first looks of one have too few blocks for all workers.
         pool = ThreadPoolExecutor(min(self.context.executor.workers, DECIDERS), "theorycheck-looks")
         looks: list[Future] = []
+        here, anywhere = self._by_claim(i for i in range(len(self.jobs)) if i not in {*random})
         try:
-            for index in random:
-                if not self.stop.is_set():
-                    plan = plan_instance(*self.jobs[index], self.context)
-                    looks.append(pool.submit(self._decide, index, plan))
-            here, anywhere = self._by_claim(i for i in range(len(self.jobs)) if i not in {*random})
             with self._beside(anywhere):
+                for index in random:
+                    if not self.stop.is_set():
+                        plan = plan_instance(*self.jobs[index], self.context)
+                        looks.append(pool.submit(self._decide, index, plan))
                 for index in itertools.chain(self._taken(here.popleft), self._taken(anywhere.popleft)):
                     self._decide(index, functools.partial(decide_instance, *self.jobs[index], self.context))
             # A plain wait would hold back an interrupt.
