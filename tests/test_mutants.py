@@ -112,6 +112,7 @@ def unseen(a):
 from theorycheck.loops import shapes
 
 def test_square():
+    assert sum(range(30_000_000)) > 0  # dearer than any test, so that it is tried last
     assert shapes.area(3, 3) == 9
 """,
     "tests/test_shapes.py": """

@@ -37,7 +37,8 @@ class Slack(NamedTuple):
 
 
 def compute(given: Given) -> Table:
-    found = list(of_run(read_run(given.run).to_dict()) if given.run else of_catalogue(given))
+    run = read_run(given.run) if given.run else None
+    found = list(of_run(run.to_dict()) if run else of_catalogue(given))
     if not found:
         raise ValueError(f"{given.run} must decide an inequality, and decides none")
     table, keys = Table(), list(dict.fromkeys(slack.key for slack in found))
@@ -46,7 +47,10 @@ def compute(given: Given) -> Table:
         table.add("a", name, keys.index(slack.key) + 1, slack.least, slack.least, slack.most)
         table.remark("a", name, f"{slack.status} at {slack.witness}")
     sharp = sum(slack.least < 1.01 for slack in found)
-    told = f"read from {given.run}" if given.run else "decided for this figure, their rivals left aside"
+    told = "decided for this figure, their rivals left aside"
+    if run:
+        made = f"theorycheck {run.provenance['version']}, source {run.provenance['source'][:12]}"
+        told = f"read from {given.run}, a run with seed {run.seed} by {made}"
     table.notes.append(f"{len(found)} inequalities, {sharp} of them within 1 % of sharp somewhere; {told}.")
     return table
 
