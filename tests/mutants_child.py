@@ -170,7 +170,9 @@ def _run(root: str, checks: Sequence[str], plugin: Any, limit: int, compiled: st
         raise SystemExit(f"not the scratch copy is imported but {theorycheck.__file__}")
     # A file is named once; the plugin chooses among its checks.
     files = list(dict.fromkeys(name.partition("::")[0] for name in checks))
-    options = ["-q", "--tb=no", "--assert=plain", "-pno:cacheprovider", "-ptheorycheck.pytest_plugin"]
+    # Without the tree's own options, which may need plugins.
+    options = ["-q", "--tb=no", "--assert=plain", "-oaddopts=", "-pno:cacheprovider"]
+    options.append("-ptheorycheck.pytest_plugin")
     stop = ["-x"] if isinstance(plugin, Stop) else []
     status = pytest.main([*options, *stop, *files], plugins=[plugin])
     sys.stdout.flush()

@@ -86,7 +86,6 @@ def test_our_sources(path):
 # --- the command, in a small tree of its own ----------------------------------------------------------------
 
 TREE = {
-    "setup.cfg": "[tool:pytest]\npython_files = test_*.py proofs_numeric/*.py\n",
     "README.md": "",
     "theorycheck/__init__.py": "",
     "theorycheck/pytest_plugin.py": "",
@@ -137,7 +136,9 @@ def tree(tmp_path_factory):
     for name, text in TREE.items():
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_text(text, encoding="utf-8")
-    for path in [*Path(__file__).parent.glob("mutants*.py"), Path(__file__).with_name("mutation.py")]:
+    here = Path(__file__).parent
+    shutil.copy2(here.parent / "setup.cfg", root)
+    for path in [*here.glob("mutants*.py"), here / "mutation.py"]:
         shutil.copy2(path, root / "tests")
     return root
 
