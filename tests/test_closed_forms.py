@@ -1,5 +1,7 @@
 """Each closed form against SciPy, or against quadrature at 50 digits of what it stands for."""
 
+from fractions import Fraction
+
 import mpmath as mp
 import numpy as np
 import pytest
@@ -54,6 +56,17 @@ def test_log_moments(n):
         spread = chi_square_mean(n - 1, lambda x: (half_log(x) - drift) ** 2)
     assert close(form.log_drift(n), drift)
     assert close(form.log_spread(n), spread)
+
+
+@pytest.mark.parametrize("n", [2, 3, 10])
+@pytest.mark.parametrize("steps", [0, 1, 2, 7])
+def test_displacement_fourth_moment(n, steps):
+    # By the moments of one generation: D' = D + √(S/n)·z and S' = S·χ²_ν/ν.
+    d4, d2s, s2 = Fraction(0), Fraction(0), Fraction(1)  # E D⁴, E D²S, E S²
+    for _ in range(steps):
+        d4, d2s = d4 + 6 * d2s / n + 3 * s2 / n**2, d2s + s2 / n
+        s2 *= Fraction(n + 1, n - 1)  # E(χ²_ν/ν)² = (ν+2)/ν
+    assert form.displacement_fourth_moment(sp.Integer(n), steps) == sp.Rational(d4.numerator, d4.denominator)
 
 
 @pytest.mark.parametrize(("n", "j"), [(2, 1), (5, 1), (5, 4), (10, 3), (30, 7)])
