@@ -202,6 +202,12 @@ def test_fixed_point_is_where_the_loop_ends(choices, weight):
     assert found.residual <= 1e-12
 
 
+def test_steps_are_counted():
+    # With λ = 0 the limit is p_ref itself; without a choice (K = 1) the first step finds it.
+    assert fixed_point([0.4, 0.6], [0.0, 1.0], 2, 0.0).steps == 0
+    assert fixed_point([0.4, 0.6], [0.0, 1.0], 1, 2.0).steps == 1
+
+
 @pytest.mark.parametrize("weight", [0.5, 1.0, 1.5, 4.0])
 def test_condensate_on_an_atom_that_is_nearly_absent(weight):
     # A top atom of mass 10⁻¹⁰ takes up what condenses where there is none.
@@ -268,6 +274,10 @@ def test_atoms_without_mass_stay_so_but_for_real_data(weight):
         lambda h: h[::-1],
         lambda h: h * [-1, 1, 1],
         lambda h: np.array([0.5, 0.5, 2.5]),
+        lambda h: np.array([0.66, 0.66, 2.02]),  # the mass is kept: 2.02 > K
+        lambda h: np.array([0.0, 0.5 / 0.35, 2.0]),
+        lambda h: np.array([0.2, 1.9, 1.02]),
+        lambda h: np.array([1.01, 1.0, 0.246 / 0.25]),
         lambda h: h * math.nan,
     ],
 )

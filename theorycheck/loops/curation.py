@@ -146,8 +146,8 @@ def fixed_point(reference, reward, choices, synthetic_weight, top=None) -> Fixed
     if weight == 0:
         return FixedPoint(real, 0.0, 0.0, 0)
     reward = checks.rewards(np.append(reward, best), real.size + 1)
-    real, own = np.append(real, 0.0) / (1 + weight), weight / (1 + weight)
-    p = real * (1 + weight)
+    p = np.append(real, 0.0)
+    real, own = p / (1 + weight), weight / (1 + weight)
     for step in range(1, MOST_STEPS + 1):
         ratio = _choice_ratio(p, reward, choices)
         p = _balanced(real, own * ratio)
@@ -168,7 +168,7 @@ def _balanced(real: np.ndarray, pull: np.ndarray) -> np.ndarray:
     from scipy.optimize import brentq
 
     held = real > 0
-    relative = pull / max(pull[held].max(), pull[-1])
+    relative = pull / pull[-1]  # at most 1, as the top's reward is the largest
     short = 1.0 - relative
 
     def shared(gap: float) -> np.ndarray:
