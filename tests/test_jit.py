@@ -93,6 +93,38 @@ def test_verdict_follows_an_edited_helper(scratch):
     assert python(COUNT).stdout.split()[1:] == ["11.25", "1"]
 
 
+SESSION = """
+import theorycheck.kernels.jit
+from pathlib import Path
+
+helper = Path("theorycheck/kernels/helper.py")
+edit = lambda old, new: helper.write_text(helper.read_text().replace(old, new))
+"""
+
+
+@pytest.mark.parametrize(
+    ("load_and_edit", "in_memory", "on_disk"),
+    [
+        (["from theorycheck.kernels.caller import walk", "edit('1.0', '1.125')"], "10.0", "11.25"),
+        (
+            ["edit('1.0', '1.125')", "from theorycheck.kernels.caller import walk", "edit('1.125', '1.0')"],
+            "11.25",
+            "10.0",
+        ),
+    ],
+    ids=["edited after the import", "edited during the import"],
+)
+def test_what_files_no_longer_say_is_not_kept(scratch, load_and_edit, in_memory, on_disk):
+    """A long session, in which a helper is edited before the first call of its caller."""
+    root, python = scratch
+    kernels = root / "theorycheck" / "kernels"
+    (kernels / "helper.py").write_text(HELPER.format(value="1.0"))
+    (kernels / "caller.py").write_text(CALLER)
+    session = python("\n".join([SESSION, *load_and_edit, "print(walk(10))"]))
+    assert session.stdout.split() == [in_memory], session.stderr
+    assert python(COUNT).stdout.split()[1:] == [on_disk, "0"]
+
+
 def test_the_hash_covers_every_kernel_file(scratch):
     root, python = scratch
     ask = "from theorycheck.kernels.jit import source_hash; print(source_hash())"

@@ -7,7 +7,6 @@ and stale machine code would certify new source.
 
 from __future__ import annotations
 
-import functools
 import hashlib
 from collections.abc import Callable
 from pathlib import Path
@@ -21,21 +20,29 @@ from theorycheck.kernels import COMPILING
 _HERE = Path(__file__).resolve().parent
 
 
-@functools.cache
 def source_hash() -> str:
-    """Hash of all kernel sources, as a hexadecimal string."""
+    """Hash of all kernel sources as they are on disk, as a hexadecimal string."""
     digest = hashlib.blake2b(digest_size=16)
     for path in sorted(_HERE.glob("*.py")):
         digest.update(path.name.encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()
 
 
+# Of the kernels that this process imports, right after this module. While the files differ from it, nobody
+# knows which state is in memory, and the cache is neither read nor filled.
+_LOADED = source_hash()
+
+
 class _SourceKeyedCache(FunctionCache):
     def _index_key(self, sig: Any, codegen: Any) -> tuple:
-        return (*super()._index_key(sig, codegen), source_hash())
+        return (*super()._index_key(sig, codegen), _LOADED)
+
+    def save_overload(self, sig: Any, data: Any) -> None:
+        if source_hash() == _LOADED:
+            super().save_overload(sig, data)
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
-        found = super().load_overload(sig, target_context)
+        found = super().load_overload(sig, target_context) if source_hash() == _LOADED else None
         if found is None:
             for tell in COMPILING:
                 tell(name(self._py_func))
@@ -57,7 +64,8 @@ def kernel(function: Callable) -> Any:
     time, because nothing tells which other files they call.
     """
     dispatcher: Any = njit(nogil=True, error_model="numpy")(function)
+    ours = Path(function.__code__.co_filename).resolve().parent == _HERE
     # With NUMBA_DISABLE_JIT=1, njit returns the function itself: nothing to cache.
-    if hasattr(dispatcher, "py_func") and Path(function.__code__.co_filename).resolve().parent == _HERE:
+    if hasattr(dispatcher, "py_func") and ours and source_hash() == _LOADED:
         dispatcher._cache = _SourceKeyedCache(function)
     return dispatcher
