@@ -65,6 +65,17 @@ def test_every_figure_fits_a_two_column_paper_and_tells_its_panels(name):
         assert f"({panel})" in figure.shown
 
 
+@pytest.mark.parametrize("name", figures.names())
+def test_every_caption_tells_what_each_panels_data_are(name):
+    figure = figures.find(name)
+    told = _write.columns(figure)
+    for panel in figure.panels:
+        assert f"({panel})" in told
+    for part in re.split(r"; (?=\()", told):
+        assert re.fullmatch(r"(\(\w\)(, )?)+ x(: \S.*?)?, y: \S.*", part), part
+        assert not re.search(r": *(,|$)", part), part
+
+
 def test_the_names_are_the_files_names():
     assert "gaussian-collapse" in figures.names()
     assert all(re.fullmatch(r"[a-z]+(-[a-z]+)*", name) for name in figures.names())

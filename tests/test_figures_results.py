@@ -186,11 +186,15 @@ def test_missing_results_say_which_command_makes_them(name, tmp_path, monkeypatc
     assert list((tmp_path / "out").iterdir()) == []
 
 
-def test_what_is_no_run_is_refused(tmp_path):
-    for run, words in ((tmp_path, "holds no results.csv"), (tmp_path / "none", "must be the directory")):
-        _, _, error = call("figures", "mode-collapse", "--out", tmp_path / "out", "--run", run)
+@pytest.mark.parametrize(
+    ("name", "preset"), [("mode-collapse", "eight-gaussians"), ("bias-amplification", "digits")]
+)
+def test_where_no_run_ended_the_command_that_makes_one_is_told(name, preset, tmp_path):
+    for run in (tmp_path, tmp_path / "none"):
+        _, _, error = call("figures", name, "--out", tmp_path / "out", "--run", run)
         assert isinstance(error, ValueError)
-        assert words in str(error)
+        assert str(error).startswith("--run must be the directory of a theorycheck retrain run that ended")
+        assert str(error).endswith(f"`theorycheck retrain --preset {preset} --out {run}` makes one")
     assert list((tmp_path / "out").iterdir()) == []
 
 

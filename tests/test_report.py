@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import math
 import re
 import sys
 from importlib import resources
@@ -11,13 +12,15 @@ from conftest import refused
 from pages import HOSTILE, PROVENANCE, Page, run_with, theorem, whole_catalogue
 
 from theorycheck.engine.catalogue import catalogue
+from theorycheck.figures import tightness
 from theorycheck.records import run_of
+from theorycheck.schema import fits, run_schema
 from theorycheck.verdict import Finding, InstanceResult, Run, Status
 
 pytest.importorskip("jinja2", reason="the extra `report` is not installed")
 pytest.importorskip("latex2mathml", reason="the extra `report` is not installed")
 
-from theorycheck.report import page, prose
+from theorycheck.report import page, prose, view
 from theorycheck.report.mathml import formulas
 from theorycheck.report.strip import place
 
@@ -63,6 +66,7 @@ def test_an_unknown_end_of_an_interval_comes_back():
         lambda run: run["theorems"][0]["claims"][0].update(status="REFUTED"),  # not its worst instance's
         lambda run: run["theorems"][0]["claims"][0]["instances"][0].update(interval=[1, 2, 3]),
         lambda run: run["theorems"][0]["claims"][0]["instances"][0].pop("reason"),
+        lambda run: run["theorems"][0]["claims"][0]["instances"][0].update(slack="sharp"),
     ],
 )
 def test_what_is_no_run(spoil):
@@ -70,6 +74,40 @@ def test_what_is_no_run(spoil):
     spoil(told)
     with pytest.raises(ValueError, match="not a run of schema 1"):
         run_of(told)
+
+
+def places(record):
+    """The path to each value in a record."""
+    inside = record.items() if isinstance(record, dict) else enumerate(record)
+    for key, value in inside:
+        yield (key,)
+        if isinstance(value, dict | list):
+            yield from ((key, *path) for path in places(value))
+
+
+ODD = (None, True, -1, 0, 0.5, 1e400, float("nan"), "", "x", [], [1, 2], {}, {"x": 1})
+
+
+def test_what_the_schema_refuses_is_no_run_and_what_is_one_can_be_told():
+    """Each value of a run replaced by others, against the jsonschema package; it lets infinities pass."""
+    jsonschema = pytest.importorskip("jsonschema")
+    valid = jsonschema.Draft202012Validator(run_schema()).is_valid
+    text, accepted = run_with(theorem(assumptions=(("a", "A."),))).to_json(), 0
+    for path, odd in itertools.product(places(json.loads(text)), ODD):
+        told = inner = json.loads(text)
+        for step in path[:-1]:
+            inner = inner[step]
+        inner[path[-1]] = odd
+        finite = not isinstance(odd, float) or math.isfinite(odd)
+        assert fits(told, run_schema()) == (valid(told) and finite), (path, odd)
+        try:
+            run = run_of(told)
+        except ValueError:
+            continue
+        accepted += 1
+        assert view.theorems(run, []) or run.theorems == ()
+        assert all(slack.claim for slack in tightness.of_run(run.to_dict()))
+    assert accepted > 50
 
 
 # --- mathematics --------------------------------------------------------------------------------------------
@@ -168,6 +206,11 @@ def test_a_dropped_assumption_names_the_claims_that_fall():
     (free,) = [" ".join(text.split()) for text in rows if text.strip().startswith("Free")]
     assert finite.endswith("F. Falls each step is false")
     assert free.endswith("G. no claim here drops it")
+
+
+def catalogued(key):
+    """A theorem of the whole catalogue's run."""
+    return next(t for t in whole_catalogue().theorems if t.key == key)
 
 
 def test_what_does_not_pass_is_told_first():
@@ -318,14 +361,28 @@ def test_without_the_extra(call, stored, tmp_path, monkeypatch, missing):
     assert not (tmp_path / "x.html").exists()
 
 
-def test_figures_go_to_their_theorem(tmp_path):
-    from theorycheck.figures import find, names
-
-    name = names()[0]
+def test_a_figure_stands_at_its_first_theorem_and_is_linked_from_the_others(tmp_path):
+    name = "curated-loop"
     (tmp_path / f"{name}.svg").write_text("<svg xmlns='http://www.w3.org/2000/svg'><script>1</script></svg>")
     (tmp_path / f"{name}.txt").write_text("What is\nshown.\n\nN = 3\n")
-    key = find(name).certificates[0].partition("::")[0]
-    text = run_with(theorem(key), theorem("other")).to_html(tmp_path)
-    (image,) = Page(text).all("img")
+    # Of the seven theorems behind the figure the run has two, and not the first.
+    ascent, rates = catalogued("reward-ascent"), catalogued("reward-convergence-rates")
+    text = run_with(theorem("other"), ascent, rates).to_html(tmp_path)
+    read = Page(text)
+    (image,) = read.all("img")
     assert image[1]["src"].startswith("data:image/svg+xml;base64,")
-    assert text.index(f'id="{key}"') < text.index("What is shown.") < text.index('id="other"')
+    at = [
+        text.index(f'<article id="{key}"') for key in ("other", "reward-ascent", "reward-convergence-rates")
+    ]
+    (drawn,) = [m.start() for m in re.finditer("What is shown.", text)]
+    (linked,) = [m.start() for m in re.finditer(f'href="#figure.{name}"', text)]
+    # It stands at the first by the order of its certificates, whatever the order of the page.
+    assert at[0] < at[1] < linked < at[2] < drawn
+    (told,) = [text for tag, _, text in read.found if tag == "figcaption" and "What is" in text]
+    assert "Gap rate is measured" in told
+    assert read.values("id").count(f"figure.{name}") == 1
+
+
+def test_a_figure_of_no_theorem_of_the_run_is_left_out(tmp_path):
+    (tmp_path / "curated-loop.svg").write_text("<svg xmlns='http://www.w3.org/2000/svg'/>")
+    assert Page(run_with(theorem("other")).to_html(tmp_path)).all("img") == []

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from theorycheck.schema import fits, run_schema
 from theorycheck.verdict import (
     SCHEMA,
     ClaimResult,
@@ -20,12 +21,9 @@ from theorycheck.verdict import (
 
 def run_of(record: Any) -> Run:
     """The run that `record` tells of; ValueError if it is not a run of this schema."""
-    try:
-        run = _run(record)
-        if run.to_dict() == record:
-            return run
-    except (KeyError, TypeError, ValueError, AttributeError):
-        pass
+    # What is derived, such as a claim's status from its instances', has to agree.
+    if fits(record, run_schema()) and (run := _run(record)).to_dict() == record:
+        return run
     raise ValueError(f"not a run of schema {SCHEMA}")
 
 

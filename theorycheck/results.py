@@ -47,6 +47,11 @@ def stored(preset: str) -> Path:
     return path
 
 
+def ended(folder: str | Path) -> bool:
+    """Whether a run of theorycheck retrain has left its results in this directory."""
+    return (Path(folder) / "results.csv").is_file()
+
+
 def notes(path: str | Path) -> list[str]:
     """What the lines that begin with `#` say."""
     return [line[1:].strip() for line in _lines(_file(path, "results.csv")) if line.startswith("#")]

@@ -90,11 +90,15 @@ class Given(NamedTuple):
 
 
 class Panel(NamedTuple):
-    """A panel's title, and what its axes show, as they are written on it (in mathtext)."""
+    """A panel's title, and what its axes show, as they are written on it (in mathtext).
+
+    `data` tells what its points' coordinates are where they are not what the axes show.
+    """
 
     title: str
     x: str
     y: str
+    data: str = ""
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shlex
 from pathlib import Path
 from typing import NamedTuple
 
@@ -30,14 +31,16 @@ class Run(NamedTuple):
 def read(given: str | None, preset: str, figure: str) -> Run:
     """The run in the directory `given`, or the stored results of a preset.
 
-    Raises MissingResults, which says what makes them, where there are none, and ValueError for a directory
-    that holds no run.
+    Raises MissingResults, which says what makes them, where there are none.
     """
     table, points = (results.STORED / f"{preset}{ending}.csv" for ending in ("", "-samples"))
     if given is not None:
-        if not Path(given).is_dir():
-            raise ValueError(f"--run must be the directory of a theorycheck retrain run, got {given}")
         table = points = Path(given)
+        if not results.ended(given):
+            raise MissingResults(
+                f"--run must be the directory of a theorycheck retrain run that ended, got {given}: "
+                f"`theorycheck retrain --preset {preset} --out {shlex.quote(given)}` makes one"
+            )
     elif not (table.is_file() and points.is_file()):
         raise MissingResults(
             f"{figure} has no stored results to draw: `theorycheck retrain --preset {preset} --out DIR` "

@@ -8,6 +8,8 @@ import textwrap
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import numpy as np
+
 from theorycheck import __version__
 from theorycheck.engine.executor import Executor
 from theorycheck.engine.provenance import source_hash
@@ -69,13 +71,23 @@ def picture(figure: Figure, table: Table, form: str, dpi: int = DPI) -> bytes:
 
 def caption(figure: Figure, table: Table, seed: int, command: str) -> str:
     """What is shown, N, the certificates behind it, seed, version and the command that made it."""
-    axes = [f"({key}) x: {panel.x}, y: {panel.y}" for key, panel in figure.panels.items() if panel.x]
+    ends = any(np.isfinite([c.low, c.high]).any() for c in table.points.values())
+    data = f"Data: {columns(figure)}." + " low, high: the ends of an interval or a range of y." * ends
     paragraphs = [
         f"{figure.title}. {figure.shown}",
         " ".join(table.notes),
         "Certificates: " + ", ".join(figure.certificates) + " (`theorycheck verify KEY::CLAIM`).",
         f"Seed {seed}; theorycheck {__version__}, source {source_hash()[:12]}.",
         f"Made by: {command}",
-        "Data: " + "; ".join(axes) + ".",
+        data,
     ]
     return "\n\n".join(textwrap.fill(p, 100, break_on_hyphens=False) for p in paragraphs if p) + "\n"
+
+
+def columns(figure: Figure) -> str:
+    """What x, y and z are in each panel's data: "(a), (b) x: …, y: …; (c) …"."""
+    alike: dict[str, list[str]] = {}
+    for key, panel in figure.panels.items():
+        told = panel.data or f"x: {panel.x}, y: {panel.y or panel.title}"
+        alike.setdefault(told, []).append(f"({key})")
+    return "; ".join(f"{', '.join(keys)} {told}" for told, keys in alike.items())

@@ -161,15 +161,16 @@ def draw_images(part: Any, table: Table) -> None:
 
 
 ROUND = "round"
+SHARES = "x: round, y: share of the curve's class"
 PANELS = {
-    "a": Panel("", ROUND, "class"),
-    "b": Panel("", ROUND, "class"),
+    "a": Panel("", ROUND, "class", SHARES),
+    "b": Panel("", ROUND, "class", SHARES),
     "c": Panel("Favoured class", ROUND, "share"),
     "d": Panel("Mean reward", ROUND, ""),
     "e": Panel("Fréchet distance", ROUND, ""),
     "f": Panel("Precision", ROUND, ""),
     "g": Panel("Recall", ROUND, ""),
-    "h": Panel("Samples", "", ""),
+    "h": Panel("Samples", "", "", "x: round, y: place among the run's samples"),
 }
 
 figure = Figure(

@@ -202,6 +202,7 @@ def draw_plane(axes: Axes, curves: dict[str, Curve]) -> None:
         side.set_visible(True)
 
 
+PLANE = "x, y: a point of the plane or of a level set, z: density"
 PANELS = {
     "a": Panel("With atoms: geometric", "generation $t$", r"$a_*-\mathrm{E}_t\,e^r$"),
     "b": Panel("Without: $1/t$", "generation $t$", r"$a_*-\mathrm{E}_t\,e^r$"),
@@ -209,14 +210,14 @@ PANELS = {
     "d": Panel("Curated only", "$x$", "density"),
     "e": Panel(r"With real data, $\lambda=1$", "$x$", "density"),
     "f": Panel("The reward", "$x$", "$r(x)$"),
-    "g": Panel("$t=0$", "", ""),
-    "h": Panel("$t=1$", "", ""),
-    "i": Panel("$t=4$", "", ""),
-    "j": Panel(r"$\lambda=1$, $t\to\infty$", "", ""),
-    "k": Panel("$t=0$", "", ""),
-    "l": Panel("$t=1$", "", ""),
-    "m": Panel("$t=4$", "", ""),
-    "n": Panel(r"$\lambda=1$, $t\to\infty$", "", ""),
+    "g": Panel("$t=0$", "", "", PLANE),
+    "h": Panel("$t=1$", "", "", PLANE),
+    "i": Panel("$t=4$", "", "", PLANE),
+    "j": Panel(r"$\lambda=1$, $t\to\infty$", "", "", PLANE),
+    "k": Panel("$t=0$", "", "", PLANE),
+    "l": Panel("$t=1$", "", "", PLANE),
+    "m": Panel("$t=4$", "", "", PLANE),
+    "n": Panel(r"$\lambda=1$, $t\to\infty$", "", "", PLANE),
 }
 
 figure = Figure(

@@ -75,7 +75,7 @@ def draw(table: Table, canvas: Canvas) -> None:
 
 
 PANELS = {
-    "a": Panel("Samples", "", ""),
+    "a": Panel("Samples", "", "", "x, y: the points"),
     "b": Panel("Distance to the data", "retraining", "sliced $W_2$"),
     "c": Panel("Modes", "retraining", "modes covered"),
 }

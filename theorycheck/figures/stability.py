@@ -154,7 +154,12 @@ def draw(table: Table, canvas: Canvas) -> None:
 PANELS = {
     "a": Panel("Rates, by synthetic weight", r"synthetic weight $\lambda$", "rate"),
     "b": Panel("Rates, by misfit", r"misfit $\varepsilon=W_1(p_{\theta^*},p_{\mathrm{data}})$", "rate"),
-    "c": Panel("Stable everywhere", r"synthetic weight $\lambda$", r"misfit $\varepsilon$"),
+    "c": Panel(
+        "Stable everywhere",
+        r"synthetic weight $\lambda$",
+        r"misfit $\varepsilon$",
+        r"x: synthetic weight $\lambda$, y: misfit $\varepsilon$, z: measured rate",
+    ),
     "d": Panel(
         rf"What matters is $\alpha>0$, $\lambda={FLAT:g}$", "generation $t$", r"$|\theta_t-\theta^*|$"
     ),

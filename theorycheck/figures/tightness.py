@@ -166,7 +166,14 @@ def draw(table: Table, canvas: Canvas) -> None:
     )
 
 
-PANELS = {"a": Panel("From sharp to idle", "bound / value", "")}
+PANELS = {
+    "a": Panel(
+        "From sharp to idle",
+        "bound / value",
+        "",
+        "x: the row, y: bound / value where it is least, remark: status and witness",
+    )
+}
 
 figure = Figure(
     title="How tight every inequality of the catalogue is",

@@ -22,14 +22,16 @@ from theorycheck.verdict import Run, Status
 def page(run: Run, figures: str | Path | None = None) -> str:
     """The HTML text of the page.
 
-    `figures` is a folder that `theorycheck figures --format svg` wrote to: each figure goes to its theorem.
+    `figures` is a folder that `theorycheck figures --format svg` wrote to: each figure goes to its theorems.
     Raises ValueError if there are none.
     """
+    catalogued = keys()
+    theorems = view.theorems(run, catalogued)
     pictures = {}
     if figures is not None:
         from theorycheck.report import pictures as found
 
-        pictures = found.pictures(figures)
+        pictures = found.pictures(figures, theorems)
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("theorycheck", "report"),
         autoescape=True,
@@ -40,10 +42,9 @@ def page(run: Run, figures: str | Path | None = None) -> str:
     environment.filters |= {"number": prose.number, "ratio": prose.ratio}
     environment.filters |= {"typeset": prose.typeset, "named": prose.named}
     script = environment.get_template("filter.js").render()
-    catalogued = keys()
     return environment.get_template("page.html.j2").render(
         run=run,
-        theorems=view.theorems(run, catalogued),
+        theorems=theorems,
         counts=view.counted(claim for _, claim in run.claims()),
         command=view.command(run, [theorem.key for theorem in run.theorems], catalogued),
         statuses=list(Status),
