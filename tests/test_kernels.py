@@ -6,10 +6,20 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from theorycheck.kernels import curation, gaussian, normals, particles, retraining, sums, wishart
+from theorycheck.kernels import (
+    curation,
+    gaussian,
+    multivariate,
+    normals,
+    particles,
+    retraining,
+    sums,
+    wishart,
+)
 
 GENERAL = np.random.default_rng(7).normal(size=(3, 3))
 X = np.array([0.6, -0.64, 0.48])
+TRIANGLE = np.tril(GENERAL)
 P, A = np.array([0.2, 0.3, 0.1, 0.4]), np.array([0.4, 1.0, 0.05, 0.7])
 REFERENCE = np.array([0.0, 0.5, 0.25, 0.25])
 MIXTURES = (
@@ -75,12 +85,35 @@ CALLS = [
         for law in range(4)
         for real, own, fresh in [(4, 2, 0), (3, 0, 1), (0, 3, 0)]
     ),
+    *(
+        (
+            multivariate,
+            "loop",
+            (
+                *setting,
+                X,
+                TRIANGLE,
+                np.eye(3),
+                real,
+                own,
+                fresh,
+                1,
+                np.zeros((2, t, 3)),
+                np.zeros((2, t, 3, 3)),
+            ),
+            2,
+        )
+        for *setting, real, own, fresh, t in [
+            *((reduced, *case) for reduced in (0, 1) for case in [(4, 2, 0, 3), (2, 1, 1, 3), (0, 3, 0, 3)]),
+            (0, 1, 520, 0, 2),
+        ]
+    ),
 ]
 
 
 def plain(monkeypatch):
     """Replace all kernels, so that even helpers run as plain Python."""
-    for module in (curation, gaussian, normals, particles, retraining, sums, wishart):
+    for module in (curation, gaussian, multivariate, normals, particles, retraining, sums, wishart):
         for name, value in list(vars(module).items()):
             if hasattr(value, "py_func"):
                 monkeypatch.setattr(module, name, value.py_func)

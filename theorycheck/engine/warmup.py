@@ -33,10 +33,11 @@ def _covariance(rng: np.random.Generator) -> None:
 
 
 def _retraining(rng: np.random.Generator) -> None:
-    from theorycheck.loops.retraining import samples
+    from theorycheck.loops.retraining import multivariate, samples
 
     for family in ("gaussian-mean", "gaussian", "logistic"):
         samples.simulate(rng, family, 2, 1.0, 1, 1)
+    multivariate.simulate(rng, 2, 1.0, 1, 1, data=multivariate.Gaussian(np.zeros(1), np.eye(1)))
 
 
 def _curation(rng: np.random.Generator) -> None:

@@ -56,13 +56,27 @@ def literal(rng, start, samples, steps, covariance):
 
 
 @kernel
+def bartlett(rng, stream, width, freedom, tilt, triangle):
+    """Bartlett's factor T of a Wishart matrix TT' of that width; returns its rank, the number of columns.
+
+    T is lower trapezoidal, with χ variables of `freedom`, `freedom` − 1, … degrees on its diagonal (the first
+    has `tilt` more) and standard normals below. Entries above the diagonal are left as they are.
+    """
+    rank = min(width, freedom)
+    for i in range(width):
+        normals.draw(stream, min(i, rank), triangle[i])
+        if i < rank:
+            triangle[i, i] = math.sqrt(rng.chisquare(freedom - i + (tilt if i == 0 else 0)))
+    return rank
+
+
+@kernel
 def reduced(rng, start, samples, steps, direction, tilt, factors, log_scale):
     """The same law from Bartlett factors: Σ_{t+1} = A T T' A'/ν, T lower trapezoidal.
 
-    T has χ variables with ν, ν−1, … degrees of freedom on its diagonal and standard normals below; it has
-    min(width, ν) columns, so samples ≤ d is covered. With `tilt` = 1 the component of the Gaussian matrix
-    along u = A'x/|A'x|, x = `direction`, has its length drawn from χ_{ν+1}: the change of measure whose
-    likelihood ratio is c₄·√(x'Σ_t x)/√(x'Σ_{t+1} x).
+    T is `bartlett`'s, with min(width, ν) columns, so samples ≤ d is covered. With `tilt` = 1 the component of
+    the Gaussian matrix along u = A'x/|A'x|, x = `direction`, has its length drawn from χ_{ν+1}: the change of
+    measure whose likelihood ratio is c₄·√(x'Σ_t x)/√(x'Σ_{t+1} x).
 
     `factors`, shape (paths, d, d), receives A, rescaled to largest entry 1; `log_scale` the logarithm of
     what it was divided by. Columns beyond the rank are zero.
@@ -73,7 +87,7 @@ def reduced(rng, start, samples, steps, direction, tilt, factors, log_scale):
     u = np.empty(d)
     row = np.empty(d)
     reach = np.empty(d, dtype=np.int64)
-    bartlett = np.zeros((d, d))
+    triangle = np.zeros((d, d))
     for path in range(factors.shape[0]):
         factor = factors[path]
         width = d
@@ -85,7 +99,6 @@ def reduced(rng, start, samples, steps, direction, tilt, factors, log_scale):
                 if start[i, k] != 0.0:
                     reach[i] = k + 1
         for _ in range(steps):
-            rank = min(width, freedom)
             if tilt == 1:
                 for k in range(width):
                     u[k] = 0.0
@@ -111,10 +124,7 @@ def reduced(rng, start, samples, steps, direction, tilt, factors, log_scale):
                             along += factor[i, k] * u[k]
                         for k in range(width):
                             factor[i, k] -= 2.0 * along * u[k] / square
-            for i in range(width):
-                normals.draw(stream, min(i, rank), bartlett[i])
-                if i < rank:
-                    bartlett[i, i] = math.sqrt(rng.chisquare(freedom - i + (tilt if i == 0 else 0)))
+            rank = bartlett(rng, stream, width, freedom, tilt, triangle)
             largest = 0.0
             for i in range(d):
                 for k in range(rank):
@@ -122,7 +132,7 @@ def reduced(rng, start, samples, steps, direction, tilt, factors, log_scale):
                 # Beyond its reach a row is 0 and stays so: a triangular factor remains triangular.
                 for j in range(min(reach[i], width)):
                     for k in range(min(j + 1, rank)):
-                        row[k] += factor[i, j] * bartlett[j, k]
+                        row[k] += factor[i, j] * triangle[j, k]
                 for k in range(width):
                     factor[i, k] = row[k] / math.sqrt(freedom) if k < rank else 0.0
                     largest = max(largest, abs(factor[i, k]))

@@ -100,13 +100,13 @@ def simulate(
     """
     from theorycheck.kernels import retraining as kernels
 
-    chosen = FAMILIES[_one_of("family", family, tuple(FAMILIES))]
+    chosen = FAMILIES[one_of("family", family, tuple(FAMILIES))]
     real, synthetic = points(checks.integer("samples", samples, chosen.least), synthetic_weight)
     steps = checks.integer("steps", steps, 0)
     paths = checks.integer("paths", paths, 1)
-    fresh = PROTOCOLS.index(_one_of("protocol", protocol, PROTOCOLS))
-    reduced = KERNELS.index(_one_of("kernel", kernel, KERNELS))
-    data = chosen.data[0] if data is None else _one_of("data", data, chosen.data)
+    fresh = PROTOCOLS.index(one_of("protocol", protocol, PROTOCOLS))
+    reduced = KERNELS.index(one_of("kernel", kernel, KERNELS))
+    data = chosen.data[0] if data is None else one_of("data", data, chosen.data)
     if reduced and (family == "logistic" or data != chosen.law):
         raise ValueError(f"kernel must be literal for the family {family!r} with {data} data, got {kernel!r}")
     truth = chosen.truth if truth is None else _number("truth", truth, chosen.low, chosen.high)
@@ -134,7 +134,7 @@ def simulate(
     return history
 
 
-def _one_of(name: str, value: Any, allowed: tuple[str, ...]) -> str:
+def one_of(name: str, value: Any, allowed: tuple[str, ...]) -> str:
     if not isinstance(value, str) or value not in allowed:
         raise ValueError(f"{name} must be one of {', '.join(allowed)}, got {value!r}")
     return value
