@@ -40,6 +40,15 @@ def write(tmp_path):
         (HEAD + THEOREM + 2 * CLAIM, "t::claim is defined twice"),
         (HEAD + THEOREM + CLAIM.replace("certified", "divined"), "'divined'; there are certified"),
         (HEAD + THEOREM + CLAIM.replace("()\n", "(at=[])\n"), "t::claim has no instance"),
+        (HEAD + THEOREM + CLAIM.replace("()\n", "(at=dict(n=1))\n"), "line 3: .*lists of dicts, got 'n'"),
+        (HEAD + THEOREM + CLAIM.replace("()\n", "(rivals=['r'])\n"), r"line 3: .*rivals must.*got \['r'\]"),
+        (HEAD + THEOREM + CLAIM.replace("()\n", "(without=dict(a=1))\n"), "line 3: .*without must"),
+        (HEAD + THEOREM + CLAIM.replace("()\n", "(margin='x')\n"), "line 3: .*margin must be a number"),
+        (HEAD + THEOREM + CLAIM.replace("()\n", "(scope=5)\n"), "line 3: .*scope must be a text, got 5"),
+        (HEAD + THEOREM.replace("DERIVED", "'me'") + CLAIM, "line 2: .*source must be a Source, got 'me'"),
+        (HEAD + THEOREM.replace("DERIVED", "DERIVED, assumptions=['a']") + CLAIM, "line 2: .*got 'a'"),
+        (HEAD + THEOREM.replace('"t"', '""') + CLAIM, "line 2: .*key must be a name, got ''"),
+        (HEAD + THEOREM.replace('"T"', "5") + CLAIM, "line 2: .*title must be a text, got 5"),
     ],
 )
 def test_a_file_that_cannot_be_used(write, text, says):
@@ -78,6 +87,9 @@ ASSUMED = (
         (dict(rivals={"r": dict(bound=1)}), "takes no argument 'bound'"),
         (dict(at=[dict(n=2)], without={"quiet": dict(noise="loud", volume=1)}), "takes no argument 'volume'"),
         (dict(without={"convexity": dict(n=0)}), "'convexity', which is not an assumption"),
+        (dict(rival={"r": dict(n=1)}), "no option of certified is called 'rival'"),
+        (dict(at=[dict(n=2), dict(n=3)], full=[dict(n=2)]), "has the instance [n=2] twice"),
+        (dict(at=[dict(n=2, noise=object())]), "must read the same in every run"),
         (dict(at=[dict(n=2)], without={"whole": dict(n=3)}), "leaves it satisfied"),
         (dict(at=[dict(n=2)], without={"quiet": dict(noise="none")}), "leaves it satisfied"),
         # Dropped at the first instance, but not at the second.
@@ -138,6 +150,13 @@ def test_selection(write):
     assert chosen(str(path)) == [("coin", ["doubles", "grows", "is_fair"])]
     assert chosen(f"{path}::grows", key) == [("coin", ["grows"]), (key, claims)]
     assert [t.key for t in catalogue.select((f"{path}::grows", key)).files] == ["coin"]
+
+
+def test_two_theorems_of_one_key(write):
+    one, other = (str(write(HEAD + THEOREM + CLAIM, name)) for name in ("one.py", "other.py"))
+    assert chosen(one, one) == [("t", ["claim"])]
+    with pytest.raises(ValueError, match="two of the theorems are called 't'"):
+        chosen(one, other)
 
 
 def test_a_claim_of_the_second_theorem_of_a_file(write):

@@ -32,6 +32,8 @@ PROVED, SUPPORTED, UNDECIDED, REFUTED = Status.PROVED, Status.SUPPORTED, Status.
 X, Y = sp.symbols("x y", positive=True)
 N = sp.Symbol("n", integer=True, positive=True)
 R = sp.Symbol("r", real=True)
+Z = sp.Symbol("z", nonnegative=True)
+M = sp.Symbol("m", integer=True, negative=True)
 GAMMA = sp.Integral(X**2 * sp.exp(-X), (X, 0, sp.oo))  # 2
 # Equal numbers of different looks, which ball arithmetic cannot separate.
 LOOKS = sp.sqrt(2) + sp.sqrt(3), sp.sqrt(5 + 2 * sp.sqrt(6))
@@ -82,6 +84,12 @@ def said(finding):
         (at_most(X**2, 2 * X, over={X: Rationals(1)}), REFUTED, "x"),
         (at_most(N**2, 2 * N, over={N: Integers(1)}), REFUTED, "n"),
         (at_most(X, X**2 - X + 1, over={X: Rationals(0)}), UNDECIDED, "mixed signs"),
+        # True, but not at numbers that the symbol does not allow.
+        (at_least(Z**3 - Z + 1, 0), UNDECIDED, "mixed signs"),
+        (equals(sp.sqrt(Z**2 + 2 * Z + 1), Z + 1), UNDECIDED, "does not simplify"),
+        (equals(M**2, 11 * M), REFUTED, "m = -3"),
+        (at_least(sp.exp(Z), Z), UNDECIDED, "no rational functions"),
+        (at_least(sp.sqrt(X), X), REFUTED, "ball arithmetic"),
         # True, but not on all of the half-line.
         (at_most(X, 2, over={X: Rationals(0, 1)}), UNDECIDED, ""),
     ],
@@ -228,8 +236,9 @@ def test_computed_margin_is_at_most_half_the_smallest_effect(margin, status):
         (equals(1.0, 1.0), 0.01),
         (equals(Enclosed(1.0, 1e-9), 1), None),
         (equals(Enclosed(math.inf, 1e-9), 1), 0.01),
+        (at_most(Enclosed(2.0, -1.0), 2.5), 0.01),
     ],
-    ids=["no error bound", "no margin", "not finite"],
+    ids=["no error bound", "no margin", "not finite", "negative error"],
 )
 def test_computed_refuses_what_it_cannot_judge(built, margin):
     with pytest.raises(ClaimError):
@@ -314,14 +323,20 @@ def test_search_tells_how_tight():
 
 @pytest.mark.parametrize(
     ("bound", "sharp", "status"),
-    [(1, 1.001, SUPPORTED), (2, 1.9, UNDECIDED), (2, lambda: 2.001, SUPPORTED), (-1, 5.0, REFUTED)],
+    [
+        (1, 1.001, SUPPORTED),
+        (2, 1.9, UNDECIDED),
+        (2, lambda: 2.001, SUPPORTED),
+        (-1, 5.0, REFUTED),
+        (1, math.nan, UNDECIDED),
+    ],
 )
 def test_search_must_recover_what_is_known(bound, sharp, status):
     finding = decide(
         "search", lambda law: at_most(squares(law), bound), assumptions=LAWS, sharp=sharp
     ).finding
     assert finding.status is status
-    assert status is not UNDECIDED or "a law with 1.9 or less is known" in said(finding)
+    assert status is not UNDECIDED or f"a law with {sharp} or less is known" in said(finding)
 
 
 @pytest.mark.parametrize(
@@ -468,3 +483,20 @@ def test_an_unknown_way_of_deciding():
     theorem = tiny("astrology", lambda: equals(1, 1))
     with pytest.raises(ValueError, match=r"'astrology'; there are .*certified.*symbolic"):
         checked(theorem)
+
+
+@pytest.mark.parametrize("method", ["certified", "symbolic", "forall"])
+@pytest.mark.parametrize("built", [None, True, "1 = 1", [equals(1, 1), 1]], ids=str)
+def test_a_claim_returns_comparisons(method, built):
+    with pytest.raises(ClaimError, match="a claim returns a comparison or several, got"):
+        decide(method, lambda: built)
+
+
+def test_a_claim_cannot_end_the_process():
+    """Its exit status would be taken for a verdict."""
+
+    def leave():
+        raise SystemExit(0)
+
+    with pytest.raises(ClaimError, match="SystemExit"):
+        decide("certified", leave)

@@ -12,6 +12,8 @@ import functools
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from numbers import Real
+from types import NoneType
 from typing import Any
 
 from theorycheck.domains import Domain
@@ -163,6 +165,11 @@ def instance_id(parameters: Mapping[str, Any]) -> str:
     return ",".join(f"{name}={value}" for name, value in parameters.items())
 
 
+def _require(holds: Any, name: str, allowed: str, value: Any) -> None:
+    if not holds:
+        raise TypeError(f"{name} must be {allowed}, got {value!r}")
+
+
 class Theorem:
     """A named statement with its source, assumptions and claims.
 
@@ -180,6 +187,12 @@ class Theorem:
         statement: str,
         assumptions: Sequence[Assumption] = (),
     ) -> None:
+        _require(isinstance(key, str) and key, "key", "a name", key)
+        for name, text in (("title", title), ("statement", statement)):
+            _require(isinstance(text, str), name, "a text", text)
+        _require(isinstance(source, Source), "source", "a Source", source)
+        for one in assumptions:
+            _require(isinstance(one, Assumption), "assumptions", "a list of Assumption", one)
         self.key = key
         self.title = title
         self.source = source
@@ -225,6 +238,15 @@ class Theorem:
 
         if function is not None:
             raise TypeError(f"the decorator needs parentheses: @theorem.{method}()")
+        for parameters in (*at, *full):
+            _require(isinstance(parameters, Mapping), "at and full", "lists of dicts", parameters)
+        for name, given in (("rivals", rivals or {}), ("without", without or {})):
+            variants = [*given.items()] if isinstance(given, Mapping) else [("", given)]
+            for variant, overrides in variants:
+                good = isinstance(variant, str) and variant and isinstance(overrides, (Mapping, Rival))
+                _require(good, name, "a dict of names to dicts", given)
+        _require(isinstance(margin, (Real, NoneType)), "margin", "a number", margin)
+        _require(isinstance(scope, (str, NoneType)), "scope", "a text", scope)
 
         def register(claimed: Callable[..., Comparison]) -> Callable[..., Comparison]:
             self.claims.append(

@@ -11,9 +11,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import NamedTuple
 
-from theorycheck.engine.decide import method
+from theorycheck.engine.decide import method, options
 from theorycheck.engine.files import imported
-from theorycheck.theorem import Claim, Theorem
+from theorycheck.theorem import Claim, Theorem, instance_id
 
 
 def keys() -> list[str]:
@@ -51,8 +51,18 @@ def checked(theorem: Theorem) -> Theorem:
         if ids.count(claim.id) > 1:
             raise ValueError(f"{where} is defined twice")
         method(claim.method)
+        unread = [name for name in claim.options if name not in options(claim.method)]
+        if unread:
+            raise ValueError(f"{where}: no option of {claim.method} is called {unread[0]!r}")
         if not claim.instances:
             raise ValueError(f"{where} has no instance")
+        named = [instance_id(parameters) for parameters in claim.at("full")]
+        twice = [name for name in named if named.count(name) > 1]
+        if twice:
+            raise ValueError(f"{where} has the instance [{twice[0]}] twice")
+        nameless = [name for name in named if " at 0x" in name]
+        if nameless:
+            raise ValueError(f"{where}: the values of [{nameless[0]}] must read the same in every run")
         overrides = [*(rival.overrides for rival in claim.rivals.values()), *claim.without.values()]
         for name in {name for override in overrides for name in override}:
             _known(where, claim, name)
@@ -133,6 +143,10 @@ def select(targets: tuple[str, ...]) -> Selection:
                 continue
             known = chosen.setdefault(id(theorem), (theorem, []))[1]
             known += [c for c in claims if c not in known]
+    names = [theorem.key for theorem, _ in chosen.values()]
+    twice = [name for name in names if names.count(name) > 1]
+    if twice:
+        raise ValueError(f"two of the theorems are called {twice[0]!r}; a run tells them apart by their keys")
     return Selection(list(chosen.values()), [t for theorems in files.values() for t in theorems])
 
 

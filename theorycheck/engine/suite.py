@@ -308,7 +308,7 @@ def _naming(question: Question) -> Iterator[None]:
         yield
     except Unavailable:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         key, claim, instance = question.names
         raise ClaimError(
             f"{key}::{claim}[{instance}] cannot be decided: {type(error).__name__}: {error}"

@@ -1,10 +1,10 @@
 """The ways of deciding: one module each, found by its file name.
 
-A module defines `decide(question) -> Finding`. One that spends the run's error budget also sets
-`RANDOM = True` and splits the work: `plan(question)` does at once whatever touches global state (the
-precisions of sympy, mpmath and flint are such), and returns a function that does the rest on another thread.
-One whose findings depend on what a process has imported sets `STAYS = True`: it has its turn first, in the
-process that was asked.
+A module defines `decide(question) -> Finding`, and `OPTIONS`, the options of a claim that it reads, if any.
+One that spends the run's error budget also sets `RANDOM = True` and splits the work: `plan(question)` does at
+once whatever touches global state (the precisions of sympy, mpmath and flint are such), and returns a
+function that does the rest on another thread. One whose findings depend on what a process has imported sets
+`STAYS = True`: it has its turn first, in the process that was asked.
 """
 
 from __future__ import annotations
@@ -26,6 +26,11 @@ def method(name: str) -> ModuleType:
     if name not in names():
         raise ValueError(f"no way of deciding is called {name!r}; there are {', '.join(names())}")
     return importlib.import_module(f"{__name__}.{name}")
+
+
+def options(name: str) -> tuple[str, ...]:
+    """The options that it reads."""
+    return getattr(method(name), "OPTIONS", ())
 
 
 def is_random(name: str) -> bool:

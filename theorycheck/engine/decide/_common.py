@@ -123,4 +123,8 @@ def _short(gap: Fraction) -> str:
 
 def comparisons(built: Comparison | Iterable[Comparison]) -> list[Comparison]:
     """What a claim's function returned, as a list: it may return several comparisons that must all hold."""
-    return [built] if isinstance(built, Comparison) else list(built)
+    found = [*built] if isinstance(built, Iterable) else [built]
+    for one in found:
+        if not isinstance(one, Comparison):
+            raise TypeError(f"a claim returns a comparison or several, got {one!r}")
+    return found

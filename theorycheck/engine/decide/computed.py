@@ -66,6 +66,8 @@ def _gaps(comparison: Comparison) -> tuple[np.ndarray, np.ndarray]:
     error = sum(
         np.asarray(s.error, float) for s in (comparison.left, comparison.right) if isinstance(s, Enclosed)
     )
+    if np.any(np.less(error, 0)):
+        raise ValueError(f"an error bound must be at least 0, got {np.min(error):g}")
     scale = np.abs(_value(comparison.scale if comparison.scale is not None else comparison.right))
     scale = np.where(scale == 0, 1.0, scale)
     gap, error = np.broadcast_arrays(np.atleast_1d((left - right) / scale), error / scale)

@@ -17,6 +17,7 @@ from theorycheck.formula import interval
 from theorycheck.verdict import Finding, Status
 
 STAYS = True  # hypothesis also tries the constants that it finds in imported modules
+OPTIONS = ("examples", "given")
 EXAMPLES = 100
 
 

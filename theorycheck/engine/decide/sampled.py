@@ -26,6 +26,7 @@ from theorycheck.theorem import Comparison, Law, Mean, Sample
 from theorycheck.verdict import Finding, Status
 
 RANDOM = True
+OPTIONS = ("first",)
 LARGEST_BLOCK = 8192
 FEW = 4096  # up to here all draws are kept and the betting interval is used
 QUANTILES = 511

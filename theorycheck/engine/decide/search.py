@@ -21,6 +21,7 @@ from theorycheck.engine.streams import words
 from theorycheck.formula import interval
 from theorycheck.verdict import Finding, Status
 
+OPTIONS = ("given", "generations", "sharp")
 GENERATIONS = 60
 
 
@@ -75,7 +76,7 @@ def decide(question: Question) -> Finding:
     sharp = question.options.get("sharp")
     if callable(sharp):
         sharp = sharp(**question.parameters)
-    if sharp is not None and (tightest is None or tightest > sharp):
+    if sharp is not None and (tightest is None or not tightest <= sharp):
         reason = f"the search came down to a slack of {tightest}, and a law with {sharp} or less is known"
         return Finding(Status.UNDECIDED, scope, slack=tightest, witness=_shown(best), reason=reason)
     return Finding(

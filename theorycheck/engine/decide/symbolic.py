@@ -95,13 +95,25 @@ def _points(symbols: set[sp.Symbol], domains: Mapping[sp.Symbol, Any] | None = N
 
 def _point(symbol: sp.Symbol, index: int, domain: Any) -> sp.Expr:
     whole = symbol.is_integer or isinstance(domain, Integers)
-    value = sp.Integer(INTEGER_POINTS[index % 5]) if whole else POSITIVE_POINTS[index % 5]
+    values = INTEGER_POINTS if whole else POSITIVE_POINTS
     if domain is not None:
-        value += sp.sympify(domain.least)
+        value = sp.sympify(values[index % 5]) + sp.sympify(domain.least)
         member = int(value) if whole else Fraction(int(value.p), int(value.q))
         return value if domain.contains(member) else sp.sympify(domain.least)
-    # Where nothing says that a symbol is positive, every other point is negative.
-    return value if symbol.is_positive or index % 2 else -value
+    tried = (
+        sign * sp.sympify(values[i % 5])
+        for i in range(index, index + 5)
+        for sign in ((1, -1) if i % 2 else (-1, 1))  # every other point is negative, if it may be
+    )
+    point = next((x for x in tried if _allowed(symbol, x)), None)
+    if point is None:
+        raise ValueError(f"{symbol} must allow some of the test points ±{values}, as its assumptions do not")
+    return point
+
+
+def _allowed(symbol: sp.Symbol, value: sp.Expr) -> bool:
+    """Whether the value has what is assumed of the symbol: its sign, its parity."""
+    return all(getattr(value, f"is_{fact}") in (truth, None) for fact, truth in symbol.assumptions0.items())
 
 
 def _residual(left: sp.Expr, right: sp.Expr, point: dict) -> mpmath.mpf:
@@ -178,10 +190,13 @@ def _inequality(question: Question, comparison: Comparison) -> Finding:
             Status.UNDECIDED, question.scope, reason=f"nothing says over which {loose[0]} it is claimed"
         )
     numerator, denominator = (sp.expand(part.subs(shifts)) for part in sp.fraction(difference))
-    signs = []
+    signs, reason = [], "the coefficients have mixed signs"
     for part in (numerator, denominator):
         variables = sorted(part.free_symbols, key=str)
-        coefficients = sp.Poly(part, *variables).coeffs() if variables else [part]
+        try:
+            coefficients = sp.Poly(part, *variables).coeffs() if variables else [part]
+        except sp.PolynomialError:
+            coefficients, reason = [sp.nan], "the sides are no rational functions"
         constant = part.subs(dict.fromkeys(variables, 0))
         nonnegative = all(c.is_nonnegative for c in coefficients)
         nonpositive = all(c.is_nonpositive for c in coefficients)
@@ -205,4 +220,4 @@ def _inequality(question: Question, comparison: Comparison) -> Finding:
                 witness=str(point),
                 certificate=found.how,
             )
-    return Finding(Status.UNDECIDED, question.scope, reason="the coefficients have mixed signs")
+    return Finding(Status.UNDECIDED, question.scope, reason=reason)
