@@ -12,16 +12,19 @@ import sys
 import time
 from types import SimpleNamespace
 
+import layout
 import mpmath
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from matplotlib.figure import Figure as Canvas
+from scipy import optimize
 
 from theorycheck import figures
 from theorycheck.cli import cli
 from theorycheck.engine import catalogue
 from theorycheck.engine.executor import Executor
-from theorycheck.figures import _measure, _write
+from theorycheck.figures import _measure, _style, _write
 from theorycheck.figures._figure import Given, Table
 from theorycheck.figures._measure import Draw
 
@@ -97,6 +100,52 @@ def test_a_table_is_written_as_it_was_filled():
     assert list(table.curves("a")) == ["one"]
     table.add("b", "map", [0, 1], [0, 1], z=[5, 6])
     assert [row["z"] for row in csv.DictReader(io.StringIO(table.to_csv()))] == ["", "", "", "5", "6"]
+
+
+# --- how it looks -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("heights", [[0, 1, 2, 3], [0, 0, 0], [0, 9, 9.5, 30], [-3, 5, 5, 5, 6, 40]])
+def test_labels_are_moved_apart_by_no_more_than_need_be(heights):
+    heights, least = np.array(heights, float), 4.0
+    found = _style.apart(heights, least)
+    assert (np.diff(found) >= least - 1e-9).all()
+    best = optimize.minimize(
+        lambda x: np.sum((x - heights) ** 2), heights + least * np.arange(heights.size), method="SLSQP",
+        constraints={"type": "ineq", "fun": lambda x: np.diff(x) - least}, options={"ftol": 1e-12},
+    )  # fmt: skip
+    np.testing.assert_allclose(found, best.x, atol=1e-3)
+
+
+def test_a_point_below_the_axis_is_an_arrow_at_its_edge():
+    axes = Canvas().subplots()
+    table = Table()
+    table.add("a", "one", [1, 2, 3], [1e-9, 1, 1e-3])
+    _style.marks(axes, table.curve("a", "one"), floor=1e-6)
+    axes.set(yscale="log", ylim=(1e-6, 10))
+    shown = [[(x, y) for x, y in zip(*line.get_data(), strict=True) if np.isfinite(y)] for line in axes.lines]
+    assert shown == [[(1, 1e-6)], [(2, 1), (3, 1e-3)]]
+
+
+@pytest.mark.parametrize(
+    ("spoil", "fault"),
+    [
+        (lambda axes: axes.legend(["told"], loc="lower left"), "lies on"),
+        (lambda axes: axes.annotate("long" * 30, (0.5, 0.5)), "reaches beyond the page"),
+        (lambda axes: axes.annotate("two", (0.8, 0.8), fontsize=5), "5.0 points"),
+        (lambda axes: [axes.annotate(text, (0.2, 0.8)) for text in ("one", "two")], "lies on"),
+        (lambda axes: axes.set_ylim(0.1, 1), "1 markers"),
+        (lambda axes: axes.legend(["told"], loc="upper left"), None),
+    ],
+)
+def test_faults_of_a_layout_are_found(spoil, fault):
+    canvas = Canvas((3, 2), layout="constrained")
+    axes = canvas.subplots()
+    axes.plot([0, 1], [0, 1], marker="o", linestyle="none")
+    axes.plot([0, 1], [0, 1])
+    spoil(axes)
+    found = layout.faults(canvas)
+    assert any(fault in line for line in found) if fault else found == []
 
 
 # --- measured: intervals that hold -------------------------------------------------------------------------

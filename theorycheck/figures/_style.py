@@ -15,7 +15,9 @@ import numpy as np
 from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.figure import Figure as Canvas
 from matplotlib.lines import Line2D
+from matplotlib.markers import CARETDOWN
 
 from theorycheck.figures._figure import Curve, Panel
 
@@ -24,6 +26,7 @@ BLACK, BLUE, VERMILION, SKY, ORANGE, GREEN = "#000000", "#0072B2", "#D55E00", "#
 GREY = "#808080"
 COLOURS = (BLACK, BLUE, VERMILION, SKY, ORANGE)
 MARKERS = ("o", "s", "^", "D", "v")
+LINE = 8.5  # points from one label to the next
 SHARP, PAPER, GUIDE = "-", (0, (5, 2)), (0, (1, 1.5))  # line styles by role
 # From white to Okabe and Ito's blue to black: even in grey.
 SHADES = LinearSegmentedColormap.from_list("theorycheck", ["#ffffff", "#9ccbe8", BLUE, "#001a2c"])
@@ -95,14 +98,56 @@ def line(axes: Axes, curve: Curve, role: Any, colour: str = BLACK, **options: An
     axes.plot(curve.x, curve.y, linestyle=role, color=colour, **options)
 
 
+def ends(axes: Axes, curves: dict[str, Curve], canvas: Canvas, lift: float = 0) -> None:
+    """A label at the right end of each line, so that lines are told apart without colour.
+
+    Call it when the axes have their limits: labels are moved apart, and up by `lift` points, with thin lines
+    from the ends to them.
+    """
+    canvas.draw_without_rendering()  # lays the panels out
+    points = canvas.dpi / 72
+    last = {text: axes.transData.transform((c.x[-1], c.y[-1])) / points for text, c in curves.items()}
+    order = sorted(last, key=lambda text: last[text][1])
+    heights = apart(np.array([last[text][1] for text in order]), LINE)
+    for text, height in zip(order, heights, strict=True):
+        curve = curves[text]
+        axes.annotate(
+            text, (curve.x[-1], curve.y[-1]), (10, height - last[text][1] + lift), textcoords="offset points",
+            va="center", annotation_clip=False,
+            arrowprops=dict(arrowstyle="-", linewidth=0.4, color=GREY, shrinkA=0, shrinkB=0, relpos=(0, 0.5)),
+        )  # fmt: skip
+
+
+def apart(heights: np.ndarray, least: float) -> np.ndarray:
+    """Ascending heights moved as little as need be (in squares) so that neighbours are `least` apart."""
+    from scipy.optimize import isotonic_regression
+
+    steps = least * np.arange(heights.size)
+    return isotonic_regression(heights - steps).x + steps
+
+
 def marks(
-    axes: Axes, curve: Curve, index: int = 0, colour: str | None = None, filled: bool = True, **options
-):
+    axes: Axes,
+    curve: Curve,
+    index: int = 0,
+    colour: str | None = None,
+    filled: bool = True,
+    floor: float = -np.inf,
+    **options: Any,
+) -> None:
     """What is measured: the marker and colour of the index-th series, with its intervals.
 
-    An end of an interval that is not known, or not on the axis, is drawn to the axis' edge.
+    An end of an interval that is not known, or not on the axis, is drawn to the axis' edge; a point below
+    `floor`, where the axis begins, is an arrow there.
     """
     colour = COLOURS[index % len(COLOURS)] if colour is None else colour
+    below = curve.y < floor
+    if below.any():
+        at = curve.x[below]
+        axes.plot(
+            at, np.full(at.size, floor), linestyle="none", marker=CARETDOWN, color=colour, clip_on=False
+        )
+        curve = Curve(*(np.where(below, np.nan, values) for values in curve))
     error = None
     if np.isfinite(curve.low).any() or np.isfinite(curve.high).any():
         error = np.maximum(

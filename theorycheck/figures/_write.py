@@ -7,6 +7,7 @@ import io
 import textwrap
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -17,6 +18,9 @@ from theorycheck.figures import find
 from theorycheck.figures._figure import Figure, Given, Table
 from theorycheck.figures._measure import Draw
 from theorycheck.terminal import replacing
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure as Canvas
 
 FORMATS = ("pdf", "png", "svg")
 DPI = 300
@@ -57,16 +61,21 @@ def write(
 
 def picture(figure: Figure, table: Table, form: str, dpi: int = DPI) -> bytes:
     """The figure as the bytes of a file; the same table gives the same bytes."""
-    from matplotlib.figure import Figure as Canvas
-
     from theorycheck.figures._style import styled
 
     data = io.BytesIO()
     with styled():
-        canvas = Canvas(figsize=figure.size)
-        figure.draw(table, canvas)
-        canvas.savefig(data, format=form, dpi=dpi, metadata=UNDATED[form])
+        drawn(figure, table).savefig(data, format=form, dpi=dpi, metadata=UNDATED[form])
     return data.getvalue()
+
+
+def drawn(figure: Figure, table: Table) -> Canvas:
+    """The figure on a canvas of its size, in the style that is set."""
+    from matplotlib.figure import Figure as Canvas
+
+    canvas = Canvas(figsize=figure.size)
+    figure.draw(table, canvas)
+    return canvas
 
 
 def caption(figure: Figure, table: Table, seed: int, command: str) -> str:

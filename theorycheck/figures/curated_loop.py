@@ -6,6 +6,7 @@ from math import inf
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from matplotlib.lines import Line2D
 from scipy import stats
 
 from theorycheck.figures import _style as style
@@ -33,6 +34,7 @@ USERS, PATHS = 500, 1024
 
 K, WEIGHT = 4, 1.0  # of the densities; λ where there is real data
 LINE = np.linspace(-4, 4, 801)
+RATE = (style.GUIDE, "white")  # the look of a rate, on the line that it tells of
 ON_LINE = Distance(1.0, 0.25, 2.0)
 GENERATIONS = (0, 1, 3, 10)
 SETTLED = 200
@@ -149,6 +151,9 @@ def draw(table: Table, canvas: Canvas) -> None:
     for key, panel in PANELS.items():
         style.label(axes[key], key, panel)
     draw_rewards(table, axes["a"], axes["b"], axes["c"])
+    for key, kind, lift in (("a", "", 0), ("b", "", 0), ("c", "no atom, ", 0), ("c", "atoms, ", -12)):
+        ends = {short(choices): table.curve(key, f"{kind}K = {shown(choices)}") for choices in CHOICES}
+        style.ends(axes[key], ends, canvas, lift)
     shades = style.SHADES(np.linspace(0.35, 1, len(GENERATIONS)))
     roles = (style.GUIDE, style.PAPER, (0, (4, 1, 1, 1)), style.SHARP)
     for key in "de":
@@ -157,9 +162,8 @@ def draw(table: Table, canvas: Canvas) -> None:
             axes[key].plot(curve.x, curve.y, color=shades[i], linestyle=roles[i], label=f"$t={t}$")
         axes[key].set(xlim=(-3.5, 3.5))
         axes[key].legend(loc="upper left", handlelength=1.6)
-    style.line(
-        axes["e"], table.curve("e", f"t = {SETTLED}"), style.SHARP, style.VERMILION, label=r"$t\to\infty$"
-    )
+    settled = table.curve("e", f"t = {SETTLED}")
+    style.line(axes["e"], settled, style.SHARP, style.SKY, linewidth=3, zorder=1, label=r"$t\to\infty$")
     axes["e"].legend(loc="upper left", handlelength=1.6)
     axes["e"].set_ylim(top=0.95)
     style.line(axes["f"], table.curve("f", "reward"), style.SHARP)
@@ -169,23 +173,30 @@ def draw(table: Table, canvas: Canvas) -> None:
             draw_plane(axes[key], table.curves(key))
 
 
+def short(choices: float) -> str:
+    """K at the end of a line."""
+    return r"$\infty$" if choices == inf else "$K=2$" if choices == 2 else f"${choices:g}$"
+
+
 def draw_rewards(table: Table, a: Axes, b: Axes, c: Axes) -> None:
     for i, choices in enumerate(CHOICES):
         name, colour = f"K = {shown(choices)}", style.COLOURS[i]
-        text = r"$K=\infty$" if choices == inf else f"$K={choices:g}$"
         for axes, key in ((a, "a"), (b, "b")):
-            style.line(axes, table.curve(key, name), style.SHARP, colour, label=text)
-            style.line(
-                axes, table.curve(key, f"{name}, rate"), style.GUIDE, "white" if key == "a" else colour
-            )
+            style.line(axes, table.curve(key, name), style.SHARP, colour)
+            style.line(axes, table.curve(key, f"{name}, rate"), *RATE)
         if choices in LITERAL:
             style.marks(a, table.curve("a", f"{name}, measured"), i)
         style.line(c, table.curve("c", f"no atom, {name}"), style.SHARP, colour)
         style.line(c, table.curve("c", f"atoms, {name}"), style.PAPER, colour)
-    a.set(yscale="log", ylim=(1e-7, 2))
-    b.set(xscale="log", yscale="log")
-    b.legend(loc="lower left")
-    c.set(xscale="log", yscale="log", ylim=(1e-9, 0.5))
+    a.set(yscale="log", ylim=(1e-9, 2))
+    b.set(xscale="log", yscale="log", ylim=(1e-4, 0.6))
+    c.set(xscale="log", yscale="log", ylim=(1e-10, 0.5))
+    exact, rate = Line2D([], [], color=style.BLACK), Line2D([], [], linestyle=RATE[0], color=RATE[1])
+    told: dict[str, Any] = {"exact": exact, "sharp rate": (exact, rate)}
+    b.legend(list(told.values()), list(told), loc="lower left", handlelength=1.6)
+    drawn = Line2D([], [], color=style.BLACK, marker="o", linestyle="none")
+    told |= {"literal loop": drawn}
+    a.legend(list(told.values()), list(told), loc="lower left", handlelength=1.6)
     style.roles(c, "lower left", ("no atom", style.SHARP), ("atoms", style.PAPER), handlelength=1.6)
 
 

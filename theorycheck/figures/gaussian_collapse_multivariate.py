@@ -162,6 +162,7 @@ def draw(table: Table, canvas: Canvas) -> None:
         style.line(d, table.curve("d", f"n = {n}, exact"), style.SHARP, style.COLOURS[i])
         style.marks(d, table.curve("d", f"n = {n}, measured"), i, label=f"$n={n}$, $d={SPECTRA[n]}$")
     d.set_xticks([0, *range(1, 13)], [r"$c_4$", *map(str, range(1, 13))])
+    d.set_ylim(bottom=-2.3)
     d.legend(loc="lower left")
 
 

@@ -24,6 +24,7 @@ LAMBDAS = np.geomspace(0.05, 5, 25)
 ON_DIGITS = (2, 4, inf)  # K
 CLOSE = 1e-4  # 1 − a_2/a* of the two states that attain the sharp gain
 CONDENSING = (4, 16, inf)
+FLOOR = 1e-8  # of the axis in (a)
 
 
 def settled(p: np.ndarray, reward: np.ndarray, choices: float, weight: float) -> np.ndarray:
@@ -137,9 +138,10 @@ def draw(table: Table, canvas: Canvas) -> None:
     style.marks(a, table.curve("a", f"D_∞, s = {RARITIES[-1]}"), 3, label=rf"$D_\infty$, $s={RARITIES[-1]}$")
     for i, rarity in enumerate(RARITIES):
         text = f"KL, $s={rarity}$"
-        style.marks(a, table.curve("a", f"KL, s = {rarity}"), i, filled=False, label=text, markersize=3)
-    threshold(a, 1, r"$\frac{1}{K-1}$")
-    a.set(yscale="log", ylim=(1e-6, 3e5))
+        curve = table.curve("a", f"KL, s = {rarity}")
+        style.marks(a, curve, i, filled=False, floor=FLOOR, label=text, markersize=3)
+    threshold(a, 1, r"$\frac{1}{K-1}$", top=0.7)
+    a.set(yscale="log", ylim=(FLOOR, 1e6))
     a.legend(loc="upper left", ncols=2, columnspacing=1, handlelength=1.6)
 
     for i, choices in enumerate(ON_DIGITS):
@@ -171,8 +173,9 @@ def draw(table: Table, canvas: Canvas) -> None:
     d.legend(loc="upper left")
 
 
-def threshold(axes: Axes, at: float, text: str) -> None:
-    axes.axvline(at, color=style.GREY, linewidth=0.6, zorder=0)
+def threshold(axes: Axes, at: float, text: str, top: float = 1) -> None:
+    """A vertical line, as far as the share `top` of the axis."""
+    axes.axvline(at, ymax=top, color=style.GREY, linewidth=0.6, zorder=0)
     axes.annotate(
         text, (at, 0.02), (2, 0), xycoords=("data", "axes fraction"), textcoords="offset points", va="bottom",
         color=style.GREY,
@@ -195,13 +198,13 @@ figure = Figure(
         "p_0 = p_ref, and real data have weight 1/(1+λ). (a) Two states with a = e^r = (10⁻⁶, 1), the top "
         "one of mass e^−s: up to λ = 1/(K−1) the density ratio attains the paper's −log(1−λ(K−1)) "
         "(dashed), as D_∞; as a bound on the KL divergence it is loose, and the chord bound (solid) is "
-        "better; past the threshold KL grows with s, without a bound. (b) The same bounds and the KL "
-        "divergence for the digits, with reward γq_0 (the probability of class 0, γ = 5), K = 2, 4 and ∞. "
-        "(c) The gain in E e^r at t = 1 and in the limit, for two states with a = (1 − 10⁻⁴, 1) and for "
-        "the digits with the classifier's confidence: the paper's λ/(1+λ)³ holds, and λ/(1+λ) (derived "
-        "here) is attained at t = 1. (d) Reward density 3(1−r)² on [0, 1]: at K = ∞, a mass 1 − "
-        "E_ref[a*/(a*−a)]/(1+λ) condenses at r*, where there are no real data; at smaller K it starts "
-        "later."
+        "better; past the threshold KL grows with s, without a bound; arrows: below the axis. (b) The same "
+        "bounds and the KL divergence for the digits, with reward γq_0 (the probability of class 0, γ = "
+        "5), K = 2, 4 and ∞. (c) The gain in E e^r at t = 1 and in the limit, for two states with a = (1 − "
+        "10⁻⁴, 1) and for the digits with the classifier's confidence: the paper's λ/(1+λ)³ holds, and "
+        "λ/(1+λ) (derived here) is attained at t = 1. (d) Reward density 3(1−r)² on [0, 1]: at K = ∞, a "
+        "mass 1 − E_ref[a*/(a*−a)]/(1+λ) condenses at r*, where there are no real data; at smaller K it "
+        "starts later."
     ),
     certificates=(
         "real-data-kl-stability::peak_is_sharp",

@@ -6,6 +6,7 @@ import functools
 from typing import TYPE_CHECKING
 
 import numpy as np
+from matplotlib.patheffects import withStroke
 from scipy import stats
 
 from theorycheck.figures import _style as style
@@ -131,8 +132,13 @@ def draw(table: Table, canvas: Canvas) -> None:
     plane = table.curve("c", "measured")
     x, y, z = (v.reshape(len(SHARES), WEIGHTS.size) for v in (plane.x, plane.y, plane.z))
     mesh = c.pcolormesh(x, y, z, cmap=style.SHADES, vmin=0, vmax=1, shading="gouraud", rasterized=True)
-    for levels, colour in ((LEVELS[:3], "black"), (LEVELS[3:], "white")):
-        c.clabel(c.contour(x, y, z, levels, colors=colour, linewidths=0.6), fmt="%g", fontsize=8)
+    low = len(SHARES) // 5  # where there is room beside the edge of the region
+    halo = withStroke(linewidth=1.5, foreground="white")  # against the hatching
+    for levels, colour, effects in ((LEVELS[:3], "black", [halo]), (LEVELS[3:], "white", [])):
+        lines = c.contour(x, y, z, levels, colors=colour, linewidths=0.6)
+        places = [(np.interp(level, z[low], x[low]), y[low, 0]) for level in levels]
+        for text in c.clabel(lines, fmt="%g", fontsize=8, manual=places):
+            text.set_path_effects(effects)
     edge = table.curve("c", "paper's condition")
     c.plot(edge.x, edge.y, color=style.VERMILION, linewidth=1.6)
     c.fill_betweenx(
