@@ -48,8 +48,11 @@ def mutants(file: str, source: bytes) -> list[Mutant]:
 
 
 def _walk(node: ast.AST, where: str = "<module>") -> Iterator[tuple[ast.AST, str]]:
-    """Nodes that matter to a result, each with its function; not annotations, nor what an error says."""
-    if isinstance(node, ast.Raise | ast.JoinedStr):
+    """Nodes that matter to a result, each with its function.
+
+    Not annotations, nor what an error says, nor the `strict` of a zip, which guards against ourselves.
+    """
+    if isinstance(node, ast.Raise | ast.JoinedStr) or getattr(node, "arg", "") == "strict":
         return
     if isinstance(node, ast.FunctionDef):
         where = node.name

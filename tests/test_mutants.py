@@ -65,6 +65,7 @@ def test_change(code, expected):
         "def f(x: tuple[int, 2]) -> tuple[int, 2]:\n    return x",
         "@kernel(1)\ndef f():\n    pass",
         "a @ b",
+        "zip(a, b, strict=True)",
     ],
 )
 def test_left_alone(code):

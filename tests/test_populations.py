@@ -172,6 +172,12 @@ def test_a_density_gives_the_law(density, ends, moment):
         assert found.p @ np.exp(power * found.reward) == pytest.approx(moment(power), rel=1e-12)
 
 
+@pytest.mark.parametrize("density", [lambda r: -np.log(r - 1), lambda r: -np.log(2 - r)])
+def test_a_density_is_not_asked_at_the_ends(density):
+    # Near 1 and 2 points round to the ends, where these are infinite.
+    assert populations.of_density(density, 1, 2).p.sum() == pytest.approx(1, abs=1e-12)
+
+
 def test_a_density_and_its_distribution_have_the_same_loop():
     first = populations.of_density(lambda r: 2 * np.sqrt(1 - r) * 0.75, 0, 1)
     second = populations.of_rewards(stats.beta(1, 1.5))
@@ -365,6 +371,8 @@ BAD = [
     ),
     (lambda: populations.of_density(np.ones_like, 1, 0), "low and high must be finite and in this order"),
     (lambda: populations.of_density(np.ones_like, 0, math.inf), "low and high must be finite"),
+    (lambda: populations.of_density(np.ones_like, -math.inf, 0), "low and high must be finite"),
+    (lambda: populations.of_density(np.ones_like, 1, 1), "low and high must be finite and in this order"),
     (
         lambda: populations.of_density(lambda r: 1 - 2 * r, 0, 1),
         "density must be finite and not negative, got -",

@@ -156,7 +156,7 @@ def of_density(density: Callable[[np.ndarray], np.ndarray], low: float, high: fl
     total = float(height @ width)
     if not abs(total - 1) <= 1e-9:
         raise ValueError(f"density must integrate to 1 within 1e-9 on [{low:g}, {high:g}], got {total!r}")
-    return Population(height * width / total, x, top=high)
+    return Population(height * width, x, top=high)
 
 
 class _Upper(NamedTuple):
