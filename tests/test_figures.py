@@ -131,7 +131,7 @@ def test_a_point_below_the_axis_is_an_arrow_at_its_edge():
     ("spoil", "fault"),
     [
         (lambda axes: axes.legend(["told"], loc="lower left"), "lies on"),
-        (lambda axes: axes.annotate("long" * 30, (0.5, 0.5)), "reaches beyond the page"),
+        (lambda axes: axes.annotate("long" * 30, (0.5, 0.5), in_layout=False), "reaches beyond the page"),
         (lambda axes: axes.annotate("two", (0.8, 0.8), fontsize=5), "5.0 points"),
         (lambda axes: [axes.annotate(text, (0.2, 0.8)) for text in ("one", "two")], "lies on"),
         (lambda axes: axes.set_ylim(0.1, 1), "1 markers"),
