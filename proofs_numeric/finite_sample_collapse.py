@@ -26,7 +26,7 @@ from theorycheck import (
 from theorycheck.loops import closed_forms as gaussian
 from theorycheck.loops.retraining import closed_forms as form
 from theorycheck.loops.retraining import oracle
-from theorycheck.loops.retraining.samples import simulate
+from theorycheck.loops.retraining.samples import means, simulate
 
 theorem = Theorem(
     key="finite-sample-collapse",
@@ -46,11 +46,10 @@ theorem = Theorem(
 
 HALF = Fraction(1, 2)
 W, BUDGET = sp.symbols("lambda N", positive=True)  # N = (1+λ)n points a generation
-VARIANCES = {"fixed": form.fixed_variance, "fresh": form.fresh_variance}
 
 
 @theorem.symbolic(
-    at=[dict(protocol=protocol) for protocol in VARIANCES],
+    at=[dict(protocol=protocol) for protocol in form.VARIANCES],
     scope="all λ ≥ 0, N ≥ 1",
     rivals={"no accumulation": dict(least=lambda w: (1 + w) ** 2 / 2), "bounded": dict(most=lambda w: 2)},
 )
@@ -68,7 +67,7 @@ def error_accumulates(protocol, least=lambda w: (1 + w) / 2, most=lambda w: 2 * 
 
 
 @theorem.symbolic(
-    at=[dict(protocol=protocol, steps=t) for protocol in VARIANCES for t in (1, 2, 5)],
+    at=[dict(protocol=protocol, steps=t) for protocol in form.VARIANCES for t in (1, 2, 5)],
     rivals={
         "one generation less": dict(growth=lambda t: t - 1),
         "n held fixed": dict(held=lambda budget, w: budget),
@@ -76,13 +75,13 @@ def error_accumulates(protocol, least=lambda w: (1 + w) / 2, most=lambda w: 2 * 
 )
 def collapse_is_the_limit(protocol, steps, growth=lambda t: t, held=lambda budget, w: budget / (1 + w)):
     """λ → ∞ at fixed N and t: Var θ_t → t/N in both protocols, the walk of the purely synthetic loop."""
-    spread = sp.cancel(VARIANCES[protocol](held(BUDGET, W), W, sp.Integer(steps)))
+    spread = sp.cancel(form.VARIANCES[protocol](held(BUDGET, W), W, sp.Integer(steps)))
     return equals(sp.limit(spread, W, sp.oo), growth(steps) / BUDGET)
 
 
 def squared_error(rng, size, n, weight, steps, protocol="fixed"):
     """(θ_t − θ*)² of literal loops."""
-    return simulate(rng, "gaussian-mean", n, weight, steps, size, protocol=protocol)[0, :, steps] ** 2
+    return means(rng, size, n, weight, steps, protocol)[:, -1] ** 2
 
 
 @theorem.sampled(

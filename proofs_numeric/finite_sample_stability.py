@@ -26,7 +26,7 @@ from theorycheck import (
 from theorycheck.formula import ball
 from theorycheck.loops.retraining import closed_forms as form
 from theorycheck.loops.retraining import oracle
-from theorycheck.loops.retraining.samples import simulate
+from theorycheck.loops.retraining.samples import means
 
 theorem = Theorem(
     key="finite-sample-stability",
@@ -58,7 +58,6 @@ theorem = Theorem(
 HALF, TWENTIETH = Fraction(1, 2), Fraction(1, 20)
 N, W, D, T = (sp.Symbol(name, positive=True) for name in ("n", "lambda", "d", "t"))
 RHO, X, U, START = (sp.Symbol(name, positive=True) for name in ("rho", "x", "u", "e_0"))
-VARIANCES = {"fixed": form.fixed_variance, "fresh": form.fresh_variance}
 PROTOCOLS = [dict(protocol=protocol) for protocol in oracle.PROTOCOLS]
 
 # --- one generation: the deviation inequality ---------------------------------------------------------------
@@ -112,15 +111,9 @@ def deviation_holds(n, synthetic_weight, delta, bound=deviation, spread=1):
     return at_most(oracle.beyond(bound(n, synthetic_weight, delta), variance), delta)
 
 
-def models(rng, size, n, weight, steps, protocol, start=0.0, **options):
-    """θ_1, …, θ_t of literal loops, shape (size, t)."""
-    options = dict(protocol=protocol, start=float(start), **options)
-    return simulate(rng, "gaussian-mean", n, weight, steps, size, **options)[0, :, 1:]
-
-
 def exceeds(rng, size, n, synthetic_weight, start, limit, spread, data):
     """Whether |Gⁿ(θ) − G(θ)| exceeds the limit, θ being the start."""
-    after = models(rng, size, n, synthetic_weight, 1, "fixed", start, spread=spread, data=data)[:, 0]
+    after = means(rng, size, n, synthetic_weight, 1, "fixed", start=start, spread=spread, data=data)[:, 1]
     return (np.abs(after - float(form.rate(synthetic_weight)) * start) > limit).astype(float)
 
 
@@ -244,7 +237,7 @@ def bound_covers_at_each_time(
 
 def misses(rng, size, n, synthetic_weight, steps, protocol, start, limit, ever=False):
     """Whether |θ_t − θ*| of literal loops exceeds the limit, at t alone or ever from 1 to t."""
-    error = np.abs(models(rng, size, n, synthetic_weight, steps, protocol, start))
+    error = np.abs(means(rng, size, n, synthetic_weight, steps, protocol, start=float(start))[:, 1:])
     return ((error.max(axis=1) if ever else error[:, -1]) > limit).astype(float)
 
 
@@ -293,7 +286,7 @@ def oracle_needs_no_logarithm_at_one_time(protocol, constant=form.deviation_cons
     """
     decay = W / (1 + W + U)
     total = form.geometric_sum(form.rate(W), T).subs(form.rate(W) ** T, decay)
-    needed = 2 * N * form.at_decay(VARIANCES[protocol](N, W, T), W, T, decay)
+    needed = 2 * N * form.at_decay(form.VARIANCES[protocol](N, W, T), W, T, decay)
     return at_most(needed, constant(W) ** 2 * total**2, over={W: Rationals(0), U: Rationals(0)})
 
 
@@ -394,7 +387,7 @@ LOOSENESS = {"fixed": lambda w: 2 * (1 + w) * (1 + 2 * w) / (1 + 3 * w), "fresh"
 def looseness_in_variance(protocol, factor=LOOSENESS.get):
     """Bound²/Var → 2(1+λ)(1+2λ)/(1+3λ)·log(2t/δ) (fixed), 2(1+2λ)·log(2t/δ) (fresh)."""
     squared = form.deviation_constant(W) ** 2 / N * form.geometric_sum(form.rate(W), T) ** 2
-    ends = [form.at_decay(part, W, T, 0) for part in (squared, VARIANCES[protocol](N, W, T))]
+    ends = [form.at_decay(part, W, T, 0) for part in (squared, form.VARIANCES[protocol](N, W, T))]
     return equals(ends[0] / ends[1], factor(protocol)(W))
 
 

@@ -29,7 +29,7 @@ from theorycheck import (
 from theorycheck.loops.retraining import closed_forms as form
 from theorycheck.loops.retraining import oracle
 from theorycheck.loops.retraining.oracle import other
-from theorycheck.loops.retraining.samples import simulate
+from theorycheck.loops.retraining.samples import means, simulate
 
 theorem = Theorem(
     key="finite-sample-variance",
@@ -51,9 +51,8 @@ theorem = Theorem(
 HALF = Fraction(1, 2)
 N, W, T, U = (sp.Symbol(name, positive=True) for name in ("n", "lambda", "t", "u"))
 DECAY = sp.Symbol("r", positive=True)  # ρ^t
-VARIANCES = {"fixed": form.fixed_variance, "fresh": form.fresh_variance}
-PROTOCOLS = [dict(protocol=protocol) for protocol in VARIANCES]
-THE_OTHER = dict(claimed=lambda protocol: VARIANCES[other(protocol)])
+PROTOCOLS = [dict(protocol=protocol) for protocol in form.VARIANCES]
+THE_OTHER = dict(claimed=lambda protocol: form.VARIANCES[other(protocol)])
 GIVEN_THE_SET = dict(claimed=lambda protocol: form.conditional_variance)
 
 
@@ -65,7 +64,7 @@ GIVEN_THE_SET = dict(claimed=lambda protocol: form.conditional_variance)
     scope="all n, λ, t > 0",
     rivals={"the other protocol": THE_OTHER, "given the real set": GIVEN_THE_SET},
 )
-def variance_recursion(protocol, claimed=VARIANCES.get):
+def variance_recursion(protocol, claimed=form.VARIANCES.get):
     """Var θ_t = (1−ρ^t)²/n + λ(1−ρ^{2t})/((1+2λ)n) (fixed) or (1+λ)(1−ρ^{2t})/((1+2λ)n) (fresh).
 
     Both solve the recursion of (Cov(X̄, θ_t), Var θ_t), with Cov(X̄, θ_t) = (1−ρ^t)/n in the fixed protocol.
@@ -88,7 +87,7 @@ def variance_recursion(protocol, claimed=VARIANCES.get):
 )
 def stationary_variance(protocol, limit=form.stationary):
     """Var θ_t → (1/n)(1 + λ/(1+2λ)) (fixed), (1+λ)/((1+2λ)n) (fresh), by no more than 2ρ^t/n."""
-    here = form.at_decay(VARIANCES[protocol](N, W, T), W, T, DECAY)
+    here = form.at_decay(form.VARIANCES[protocol](N, W, T), W, T, DECAY)
     claimed, decay = limit(W, protocol) / N, 1 / (1 + U)  # every ρ^t in (0, 1]
     everywhere = {W: Rationals(0), N: Rationals(1), U: Rationals(0)}
     return [
@@ -100,16 +99,9 @@ def stationary_variance(protocol, limit=form.stationary):
 # --- the loop, as it is run ---------------------------------------------------------------------------------
 
 
-def models(rng, size, n, weight, steps, protocol, kernel="literal", start=0.0):
-    """θ_0, …, θ_t of simulated loops, shape (size, t + 1)."""
-    return simulate(
-        rng, "gaussian-mean", n, weight, steps, size, protocol=protocol, kernel=kernel, start=start
-    )[0]
-
-
-def squared_error(*arguments):
+def squared_error(rng, size, n, weight, steps, protocol, kernel, start):
     """(θ_t − θ*)² of simulated loops."""
-    return models(*arguments)[:, -1] ** 2
+    return means(rng, size, n, weight, steps, protocol, kernel=kernel, start=start)[:, -1] ** 2
 
 
 def whole(n, synthetic_weight):
@@ -136,7 +128,7 @@ def whole(n, synthetic_weight):
     },
 )
 def squared_error_is_exact(
-    n, synthetic_weight, steps, protocol, kernel="literal", claimed=VARIANCES.get, used=whole, distance=1
+    n, synthetic_weight, steps, protocol, kernel="literal", claimed=form.VARIANCES.get, used=whole, distance=1
 ):
     """E(θ_t − θ*)² = Var θ_t + ρ^{2t}(θ_0 − θ*)², with ⌊λn⌋/n for λ where λn is not whole.
 
@@ -160,7 +152,7 @@ def scale(n, synthetic_weight, steps, protocol):
 
 def standardised(rng, size, *loop):
     """θ_t/√Var θ_t of literal loops."""
-    return models(rng, size, *loop)[:, -1] / scale(*loop)
+    return means(rng, size, *loop)[:, -1] / scale(*loop)
 
 
 def ratio_of_scales(n, synthetic_weight, steps, protocol):
@@ -189,7 +181,7 @@ def model_is_normal(n, synthetic_weight, steps, protocol, scale=lambda *loop: 1.
 
 def product_of_two_times(rng, size, n, synthetic_weight, first, last, protocol):
     """θ_s·θ_t of literal loops."""
-    history = models(rng, size, n, synthetic_weight, last, protocol)
+    history = means(rng, size, n, synthetic_weight, last, protocol)
     return history[:, first] * history[:, last]
 
 
@@ -260,7 +252,7 @@ FIT = LOGS / (LOGS**2).sum()  # what a least-squares slope on log n gives to the
 def fitted_slope(rng, size, synthetic_weight, steps, protocol):
     """The slope of log|θ_t − θ*| on log n, fitted to one literal path at each n."""
     return FIT @ [
-        np.log(np.abs(models(rng, size, n, synthetic_weight, steps, protocol)[:, -1])) for n in SIZES
+        np.log(np.abs(means(rng, size, n, synthetic_weight, steps, protocol)[:, -1])) for n in SIZES
     ]
 
 

@@ -29,7 +29,7 @@ from theorycheck import (
     below,
     equals,
 )
-from theorycheck.loops.linear import matrix, row_sum_norm, symmetric_functions
+from theorycheck.loops.linear import FLAT, STRETCHED, matrix, row_sum_norm, symmetric_functions
 from theorycheck.loops.retraining import examples, families, laws, rates
 from theorycheck.loops.retraining.ascent import value
 from theorycheck.loops.retraining.family import X
@@ -64,7 +64,6 @@ theorem = Theorem(
 )
 
 SKEWED = Curvatures(((1, 0), (0, 100)), ((2, 13), (13, 100)))
-STRETCHED = Curvatures(((1, 0), (0, 10**4)), ((2, 140), (140, 10**4)))
 EQUAL = Curvatures(((1,),), ((1,),))
 PAIRS = [
     *(dict(model="logistic-location", data=data) for data in examples.MISSPECIFIED),
@@ -296,11 +295,7 @@ def errors_shrink_at_the_papers_rate(model, data, rate=rates.paper_rate):
     rivals={
         "the spectral norm is": dict(curvatures=STRETCHED, pull=Fraction(2, 5), gap=lambda J: J**0 - J.T * J)
     },
-    without={
-        "strong-concavity": dict(
-            curvatures=Curvatures(((1, 0), (0, 0)), ((1, 0), (0, 1))), pull=Fraction(1, 10)
-        )
-    },
+    without={"strong-concavity": dict(curvatures=FLAT, pull=Fraction(1, 10))},
 )
 def errors_shrink_at_all(curvatures, pull, gap=lambda J: J**0 - J):
     """The spectral radius of J is below 1; with α = 0 it is 1, though λ is small: nothing shrinks."""

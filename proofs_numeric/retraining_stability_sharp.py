@@ -27,10 +27,11 @@ from theorycheck import (
     below,
     equals,
 )
-from theorycheck.loops.linear import matrix, row_sum_norm, symmetric_functions
+from theorycheck.loops.linear import FLAT, STRETCHED, matrix, row_sum_norm, symmetric_functions
 from theorycheck.loops.retraining import examples, rates
 from theorycheck.loops.retraining.families import student
 from theorycheck.loops.retraining.maps import Retraining
+from theorycheck.loops.retraining.orbits import extrapolated
 
 theorem = Theorem(
     key="retraining-stability-sharp",
@@ -52,8 +53,6 @@ theorem = Theorem(
 )
 
 LAMBDA, KAPPA, ALPHA = sp.symbols("lambda kappa alpha", positive=True)
-FLAT = Curvatures(((1, 0), (0, 0)), ((1, 0), (0, 1)))
-SKEWED = Curvatures(((1, 0), (0, 10**4)), ((2, 140), (140, 10**4)))
 
 
 def jacobian(real, own, weight):
@@ -67,9 +66,11 @@ def jacobian(real, own, weight):
 @theorem.forall(
     examples=60,
     rivals={
-        "J itself is symmetric": dict(curvatures=SKEWED, synthetic_weight=Fraction(1), metric=lambda A: A**0),
+        "J itself is symmetric": dict(
+            curvatures=STRETCHED, synthetic_weight=Fraction(1), metric=lambda A: A**0
+        ),
         "in the (−A)⁻¹ product": dict(
-            curvatures=SKEWED, synthetic_weight=Fraction(1), metric=lambda A: A.inv()
+            curvatures=STRETCHED, synthetic_weight=Fraction(1), metric=lambda A: A.inv()
         ),
     },
 )
@@ -84,20 +85,20 @@ def jacobian_is_self_adjoint(curvatures, synthetic_weight, metric=lambda A: A):
     examples=60,
     rivals={
         "the spectral norm of J is below 1": dict(
-            curvatures=SKEWED, synthetic_weight=Fraction(1), gap=lambda J: J**0 - J.T * J
+            curvatures=STRETCHED, synthetic_weight=Fraction(1), gap=lambda J: J**0 - J.T * J
         ),
         "the Neumann series' J = −λA⁻¹B": dict(
-            curvatures=SKEWED, synthetic_weight=Fraction(1), solved=lambda A, B, w: w * A.inv() * B
+            curvatures=STRETCHED, synthetic_weight=Fraction(1), solved=lambda A, B, w: w * A.inv() * B
         ),
         "(A − λB)⁻¹λB": dict(
-            curvatures=SKEWED,
+            curvatures=STRETCHED,
             synthetic_weight=Fraction(1),
             solved=lambda A, B, w: (A - w * B).inv() * (w * B),
         ),
     },
     without={
         "strong-concavity": dict(curvatures=FLAT, synthetic_weight=Fraction(1, 10)),
-        "weight": dict(curvatures=SKEWED, synthetic_weight=Fraction(-1, 10)),
+        "weight": dict(curvatures=STRETCHED, synthetic_weight=Fraction(-1, 10)),
     },
 )
 def spectrum_lies_in_the_unit_interval(curvatures, synthetic_weight, solved=jacobian, gap=lambda J: J**0 - J):
@@ -119,7 +120,7 @@ def spectrum_lies_in_the_unit_interval(curvatures, synthetic_weight, solved=jaco
 )
 def norm_can_exceed_twenty(relation=above, top=1):
     """|J_12| > 20, so ‖J‖₂ > 20, while the spectral radius is below 1: measure the radius, not the norm."""
-    real, own = map(matrix, SKEWED)
+    real, own = map(matrix, STRETCHED)
     J = jacobian(real, own, 1)
     return [
         relation(max(abs(entry) for entry in J), 20),
@@ -130,7 +131,7 @@ def norm_can_exceed_twenty(relation=above, top=1):
 @theorem.forall(
     examples=60,
     rivals={
-        "κ = 0": dict(curvatures=SKEWED, synthetic_weight=Fraction(1), spread=lambda norm: sp.S(0)),
+        "κ = 0": dict(curvatures=STRETCHED, synthetic_weight=Fraction(1), spread=lambda norm: sp.S(0)),
         "half of κ": dict(
             curvatures=Curvatures(((1,),), ((3,),)),
             synthetic_weight=Fraction(1),
@@ -326,6 +327,5 @@ def measured_growth(degrees, weight):
     """1/θ_{t+1}² − 1/θ_t² along orbits, extrapolated to θ → 0."""
     loop = Retraining(student(degrees, 1), np.sqrt(degrees) * np.array([-1.0, 1.0]))
     near, far = (loop.orbit([start], weight, 5)[:, 0] for start in (0.01, 0.02))
-    fine, coarse = np.diff(near**-2.0), np.diff(far**-2.0)
-    rounding = 4e-14 / near[1:] ** 3
-    return Enclosed(fine + (fine - coarse) / 3, np.abs(fine - coarse) / 3 + rounding)
+    value, change = extrapolated(np.diff(far**-2.0), np.diff(near**-2.0))
+    return Enclosed(value, change + 4e-14 / near[1:] ** 3)

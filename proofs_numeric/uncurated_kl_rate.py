@@ -28,11 +28,10 @@ from theorycheck import (
 from theorycheck.loops.linear import FLAT, NUMBERS, norm_gap, symmetric_functions
 from theorycheck.loops.retraining import examples, rates
 from theorycheck.loops.retraining.divergence import NEAR, divergence, kl_limit, late_ratio
+from theorycheck.loops.retraining.examples import CLOSE, CLOSE_TOO
 from theorycheck.loops.retraining.exponential import FAMILIES
 from theorycheck.loops.retraining.family import X
 
-CLOSE = ("logistic-location/normal", "logistic-location/bimodal", "logistic/normal", "student/laplace")
-CLOSE_TOO = ("logistic-location/uniform", "logistic-location/laplace", "student/heavy")
 OWN = ("logistic-location/logistic", "logistic/logistic", "mixture/its own mixture", "gaussian/normal")
 
 theorem = Theorem(

@@ -26,11 +26,8 @@ from theorycheck import (
 from theorycheck.loops.linear import FLAT, NUMBERS, SKEWED, norm_gap, symmetric_functions
 from theorycheck.loops.retraining import examples, rates
 from theorycheck.loops.retraining.divergence import divergence, kl_limit
-
-CLOSE = ("logistic-location/normal", "logistic-location/bimodal", "logistic/normal", "student/laplace")
-CLOSE_TOO = ("logistic-location/uniform", "logistic-location/laplace", "student/heavy")
-FAR = ("logistic-location/digits", "mixture/uniform")  # Lε ≥ α
-FAR_TOO = ("student/bimodal", "logistic/skewed", "mixture/laplace")
+from theorycheck.loops.retraining.examples import CLOSE, CLOSE_TOO, FAR, FAR_TOO
+from theorycheck.loops.retraining.orbits import extrapolated
 
 theorem = Theorem(
     key="uncurated-kl-rate-sharp",
@@ -190,6 +187,6 @@ def flat_likelihood_slows_the_kl(weight, growth=lambda w: 1 / w):
     """
     pair = "student-location/±√3"
     near, far = (examples.pair(pair).orbit([start], weight, 5) for start in (0.01, 0.02))
-    fine, coarse = (np.diff(1 / (divergence(pair, orbit)[0] * orbit[:, 0] ** 2)) for orbit in (near, far))
-    rounding = 1e-13 / near[1:, 0] ** 3
-    return equals(Enclosed(fine + (fine - coarse) / 3, np.abs(fine - coarse) / 3 + rounding), growth(weight))
+    steps = (np.diff(1 / (divergence(pair, orbit)[0] * orbit[:, 0] ** 2)) for orbit in (far, near))
+    value, change = extrapolated(*steps)
+    return equals(Enclosed(value, change + 1e-13 / near[1:, 0] ** 3), growth(weight))

@@ -30,6 +30,9 @@ def fixed_variance(n, weight, t):
     return (1 - rate(weight) ** t) ** 2 / n + conditional_variance(n, weight, t)
 
 
+VARIANCES = {"fixed": fixed_variance, "fresh": fresh_variance}
+
+
 def stationary(weight, protocol):
     """n·Var θ_t as t → ∞: 1 + λ/(1+2λ) with a fixed real set, (1+λ)/(1+2λ) with fresh ones."""
     return 1 + weight / (1 + 2 * weight) if protocol == "fixed" else (1 + weight) / (1 + 2 * weight)

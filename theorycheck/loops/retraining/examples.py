@@ -35,6 +35,11 @@ DATA = {
     "digits": laws.digits_column,
 }
 MISSPECIFIED = tuple(name for name in DATA if name != "logistic")
+# Pairs whose κ = Lε/α is below 1, and some where it is not; the second of each for a longer look.
+CLOSE = ("logistic-location/normal", "logistic-location/bimodal", "logistic/normal", "student/laplace")
+CLOSE_TOO = ("logistic-location/uniform", "logistic-location/laplace", "student/heavy")
+FAR = ("logistic-location/digits", "mixture/uniform")
+FAR_TOO = ("student/bimodal", "logistic/skewed", "mixture/laplace")
 SPECIAL: dict[str, Callable] = {
     "its own mixture": lambda: Mixture((1 / 3, 2 / 3), (stats.norm(-2), stats.norm(2))),
     "±√3": lambda: np.sqrt(3) * np.array([-1.0, 1.0]),  # where a Student(3) location has α = 0

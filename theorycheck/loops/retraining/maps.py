@@ -18,7 +18,7 @@ from theorycheck.loops.retraining import laws
 from theorycheck.loops.retraining.ascent import ascend, derivatives, value
 from theorycheck.loops.retraining.family import Family
 from theorycheck.loops.retraining.laws import Points
-from theorycheck.loops.retraining.orbits import Measured, measured_rates
+from theorycheck.loops.retraining.orbits import Measured, extrapolated, measured_rates
 
 TOLERANCE = 1e-11  # of a quadrature, in units of the solution
 
@@ -237,8 +237,8 @@ class Retraining:
                 columns.append((ahead.theta - behind.theta) / (2 * shift.sum()))
                 noise = np.maximum(noise, (ahead.error + behind.error) / shift.sum())
             estimates.append(np.stack(columns, axis=-1))
-        coarse, fine = estimates
-        return fine + (fine - coarse) / 3, np.abs(fine - coarse) / 3 + noise[..., None, None]
+        value, change = extrapolated(*estimates)
+        return value, change + noise[..., None, None]
 
     def measured_rates(self, synthetic_weight: Any) -> list[Measured]:
         """The limiting ratio of successive errors ‖θ_t − θ*‖ of an orbit, with its error, for each λ."""

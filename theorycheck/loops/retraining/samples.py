@@ -134,6 +134,21 @@ def simulate(
     return history
 
 
+def means(
+    rng: np.random.Generator,
+    size: int,
+    samples: int,
+    synthetic_weight: float,
+    steps: int,
+    protocol: str,
+    **options,
+) -> np.ndarray:
+    """θ_0, …, θ_t of `size` loops of the Gaussian mean, shape (size, t + 1); `options` as in `simulate`."""
+    return simulate(
+        rng, "gaussian-mean", samples, synthetic_weight, steps, size, protocol=protocol, **options
+    )[0]
+
+
 def one_of(name: str, value: Any, allowed: tuple[str, ...]) -> str:
     if not isinstance(value, str) or value not in allowed:
         raise ValueError(f"{name} must be one of {', '.join(allowed)}, got {value!r}")
