@@ -177,6 +177,12 @@ def test_synthetic_weight_0_refits_the_real_points():
     assert (found.mean.item(), found.scale.item()) == (0.5, 0.5)
 
 
+def test_no_generation_and_one_round_are_the_least():
+    assert [part[0].tolist() for part in population(LINE, linear, 2, 0, CELLS)] == [p.tolist() for p in LINE]
+    for found, expected in zip(drawn(), drawn(rounds=1), strict=True):
+        assert found.tolist() == expected.tolist()
+
+
 def test_a_grid_has_its_corners_and_volume():
     cells = grid([0.0, -1.0], [1.0, 1.0], 0.3)
     assert cells.x.shape == (4 * 7, 2)
@@ -193,6 +199,7 @@ BAD = [
     (lambda: mixture([1.0], [[0.0]], 0.0), r"scale must be positive and finite, got \[0.0\]"),
     (lambda: grid([0.0], [0.0], 0.1), "high must be above low, and step positive"),
     (lambda: grid([0.0], [1.0], 0.0), "high must be above low, and step positive"),
+    (lambda: grid([0.0], [1.0], math.inf), "high must be above low, and step positive"),
     (lambda: grid([0.0], [1.0, 2.0], 0.1), "high must be above low, and step positive"),
     (lambda: masses(LINE, grid([0.0], [1.0], 0.1)), "cells must hold and resolve the model, got a mass"),
     (lambda: masses(LINE, grid([-9.0], [9.0], 3.0)), "cells must hold and resolve the model, got a mass"),

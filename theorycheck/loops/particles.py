@@ -97,7 +97,7 @@ def simulate(
 
     own, data = _real(real, synthetic_weight, start)
     users, choices = checks.integer("users", users, 1), checks.integer("choices", choices, 1)
-    paths, dimension = checks.integer("paths", paths, 1), start.mean.shape[-1]
+    paths, dimension = checks.integer("paths", paths, 1), start.mean.shape[1]
     model = Mixture(*(np.repeat(part[None], paths, axis=0) for part in start))
     proposals = np.empty((paths, users * choices, dimension))
     points = np.empty((paths, users + len(data.x), dimension))
@@ -141,7 +141,7 @@ def population(
         mass = masses(history[-1], cells)
         kept = mass * curation.choice_ratio(mass, rewards, choices)
         model = Mixture(*(part[None].copy() for part in history[-1]))
-        share = np.concatenate([own * kept / kept.sum(), data.weight])
+        share = np.concatenate([own * kept, data.weight])
         kernels.refit(points, share, rounds, LEAST_SCALE, *model)
         history.append(Mixture(*(part[0] for part in model)))
     return Mixture(*(np.stack(parts) for parts in zip(*history, strict=True)))
@@ -150,9 +150,9 @@ def population(
 def _real(real: Points | None, synthetic_weight: float, start: Mixture) -> tuple[float, Points]:
     """λ/(1+λ), and the real points with masses that sum to 1/(1+λ)."""
     part = 1.0 / (1.0 + checks.synthetic_weight(synthetic_weight))
-    dimension = start.mean.shape[-1]
+    dimension = start.mean.shape[1]
     if part == 0:
-        return 1.0, Points(np.empty((0, dimension)), np.empty(0))
+        real = Points(start.mean[:1], np.ones(1))  # of no weight below
     if real is None:
         raise ValueError(f"real must be given where synthetic_weight is finite, got {synthetic_weight}")
     x, weight = np.asarray(real.x, float), checks.probabilities("real.weight", real.weight)
