@@ -51,6 +51,7 @@ def _walk(node: ast.AST, where: str = "<module>") -> Iterator[tuple[ast.AST, str
     """Nodes that matter to a result, each with its function.
 
     Not annotations, nor what an error says, nor the `strict` of a zip, which guards against ourselves.
+    Constants below 1e−6 are tolerances, or guards against a division by 0: a tenth more is not wrong.
     """
     if isinstance(node, ast.Raise | ast.JoinedStr) or getattr(node, "arg", "") == "strict":
         return
@@ -103,7 +104,7 @@ def _edits(node: ast.AST, source: bytes, offsets: list[int]) -> Iterator[tuple[i
             yield begin(node), end(node), str(not value)
         case ast.Constant(value=int(value)):
             yield begin(node), end(node), str(value + 1)
-        case ast.Constant(value=float(value)):
+        case ast.Constant(value=float(value)) if not 0 < value < 1e-6:
             yield begin(node), end(node), repr(float(f"{value * 1.1 if value else 1:.6g}"))
         case ast.Name(id=name) if name in TWINS:
             yield begin(node), end(node), TWINS[name]

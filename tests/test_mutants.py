@@ -24,7 +24,7 @@ def changed(code):
     [
         ("x = 2", ["x = 3"]),
         ("x = 0.0", ["x = 1.0"]),
-        ("x = 1e-9", ["x = 1.1e-09"]),
+        ("x = 1e-6", ["x = 1.1e-06"]),
         ("x = True", ["x = False"]),
         ("a + b", ["a - b"]),
         ("a - b", ["a + b"]),
@@ -66,6 +66,7 @@ def test_change(code, expected):
         "@kernel(1)\ndef f():\n    pass",
         "a @ b",
         "zip(a, b, strict=True)",
+        "a = 1e-9",
     ],
 )
 def test_left_alone(code):

@@ -121,6 +121,7 @@ def test_power_integral_refuses(moments, exponent):
         ((10, 0, 1, 1), ValueError, "dimension must be at least 1"),
         ((10, 2, -1, 1), ValueError, "steps must be at least 0"),
         ((10, 5, 1, -3), ValueError, "power must be above -2.5 here, got -3"),
+        ((4, 2, 1, -1), ValueError, "power must be above -1 here, got -1"),
         ((10, 5.0, 1, 1), TypeError, "dimension must be an integer"),
     ],
 )
