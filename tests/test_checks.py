@@ -7,9 +7,17 @@ import numpy as np
 import pytest
 
 from theorycheck import checks
+from theorycheck.loops import covariance, curation, gaussian, particles
+from theorycheck.loops.retraining import multivariate, samples
+from theorycheck.loops.retraining.exponential import Gaussian
+
+START = particles.mixture([1.0], [[0.0]], 1.0)
 
 BAD = [
     (checks.integer, ("n", 1, 2), ValueError, "n must be at least 2, got 1"),
+    (checks.integer, ("n", 2**63, 2), ValueError, r"n must be at most 2\^63 - 1, got 9223372036854775808"),
+    (checks.generator, (None,), TypeError, "rng must be a numpy.random.Generator, got None"),
+    (checks.generator, (np.random.RandomState(0),), TypeError, r"rng must be .*, got RandomState"),
     (checks.integer, ("n", 2.0, 2), TypeError, "n must be an integer of at least 2, got 2.0"),
     (checks.integer, ("n", True, 0), TypeError, "n must be an integer of at least 0, got True"),
     (checks.integer, ("n", "3", 0), TypeError, "n must be an integer of at least 0, got '3'"),
@@ -177,3 +185,20 @@ def test_a_covariance_is_judged_relative_to_its_size(size):
         checks.covariance("S", size * np.array([[1, 1.2e-12], [0, 1]]))
     with pytest.raises(ValueError, match="semidefinite"):
         checks.covariance("S", size * np.diag([1, 1, 1, -5e-12]))
+
+
+@pytest.mark.parametrize(
+    "simulate",
+    [
+        lambda rng: gaussian.simulate(rng, 2, 1, 1),
+        lambda rng: covariance.simulate_covariance(rng, np.eye(1), 2, 1, 1),
+        lambda rng: covariance.tilted_ratio(rng, np.eye(1), 2, 1, 1, [1.0]),
+        lambda rng: curation.simulate(rng, [1.0], [0.0], 1, 1, 1, 1),
+        lambda rng: particles.simulate(rng, START, lambda x: x[..., 0], 1, 1, 1, 1),
+        lambda rng: samples.simulate(rng, "gaussian", 2, 1.0, 1, 1),
+        lambda rng: multivariate.simulate(rng, 2, 1.0, 1, 1, data=Gaussian(np.zeros(1), np.eye(1))),
+    ],
+)
+def test_every_simulation_wants_a_generator(simulate):
+    with pytest.raises(TypeError, match=r"^rng must be a numpy\.random\.Generator, got 7$"):
+        simulate(7)

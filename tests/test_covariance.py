@@ -194,6 +194,12 @@ def test_bad_arguments(function, change, error, sentence):
         function(np.random.default_rng(0), **arguments)
 
 
+@pytest.mark.parametrize("condition", [0.0, -1.0, np.nan, np.inf])
+def test_plane_refuses_what_is_no_condition(condition):
+    with pytest.raises(ValueError, match=f"^condition must be positive and finite, got {condition}$"):
+        mean_root_plane(5, condition)
+
+
 def test_plane_refuses_small_samples():
     with pytest.raises(ValueError, match=r"^samples must be at least 5, got 4$"):
         mean_root_plane(4, 1.0)

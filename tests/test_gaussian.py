@@ -117,12 +117,17 @@ def test_median_of_two_generations():
         ((1, 1), ValueError, "samples must be at least 2, got 1"),
         ((2.5, 1), TypeError, "samples must be an integer of at least 2, got 2.5"),
         ((2, 0), ValueError, "steps must be at least 1, got 0"),
+        ((2, 1, 1), ValueError, "points must be at least 2, got 1"),
         ((2, 1.0), TypeError, "steps must be an integer of at least 1, got 1.0"),
     ],
 )
 def test_law_refuses(arguments, error, sentence):
     with pytest.raises(error, match=f"^{sentence}$"):
         scale_law(*arguments)
+
+
+def test_a_law_has_two_points_at_least():
+    assert scale_law(2, 1, 2).mass.shape == (2,)
 
 
 # --- simulation: arguments (the draws are tested with the kernels) ---------------------------------------

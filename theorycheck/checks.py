@@ -9,17 +9,26 @@ from typing import Any
 
 import numpy as np
 
+LARGEST = 2**63 - 1  # that a kernel takes
 LARGEST_SPAN = 600.0  # of rewards: e^{−600} is far from the smallest float
 
 
 def integer(name: str, value: Any, least: int) -> int:
-    """`value` as an int; TypeError unless integral, ValueError below `least`."""
+    """`value` as an int; TypeError unless integral, ValueError below `least` or beyond 64 bits."""
     if isinstance(value, bool) or not isinstance(value, Integral):
         raise TypeError(f"{name} must be an integer of at least {least}, got {value!r}")
     whole = operator.index(value)
     if whole < least:
         raise ValueError(f"{name} must be at least {least}, got {whole}")
+    if whole > LARGEST:
+        raise ValueError(f"{name} must be at most 2^63 - 1, got {whole}")
     return whole
+
+
+def generator(value: Any) -> None:
+    """TypeError unless `value` is a `numpy.random.Generator`."""
+    if not isinstance(value, np.random.Generator):
+        raise TypeError(f"rng must be a numpy.random.Generator, got {value!r}")
 
 
 def choices(value: Any) -> float:

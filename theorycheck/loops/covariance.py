@@ -25,6 +25,7 @@ def simulate_covariance(
     """
     from theorycheck.kernels import wishart as kernels
 
+    checks.generator(rng)
     samples = checks.integer("samples", samples, 2)
     steps = checks.integer("steps", steps, 0)
     factor = root(start)
@@ -48,6 +49,7 @@ def tilted_ratio(
     """
     from theorycheck.kernels import wishart as kernels
 
+    checks.generator(rng)
     samples = checks.integer("samples", samples, 2)
     steps = checks.integer("steps", steps, 0)
     factor = root(start)
@@ -79,6 +81,8 @@ def mean_root_plane(samples: int, condition: float, order: int = 80) -> tuple[fl
     long a tail towards 0 for this rule. Comparing two orders tells the error.
     """
     freedom = checks.integer("samples", samples, 5) - 1
+    if not 0 < condition < math.inf:
+        raise ValueError(f"condition must be positive and finite, got {condition}")
     ratio = 1.0 / math.sqrt(condition)
     first, first_weight = _chi_nodes(freedom, order)
     second, second_weight = _chi_nodes(freedom - 1, order)

@@ -203,6 +203,7 @@ def simulate(
     """
     from theorycheck.kernels import curation as kernels
 
+    checks.generator(rng)
     start = checks.probabilities("p0", p0)
     reward = checks.rewards(reward, start.size)
     target = start if reference is None else checks.probabilities("reference", reference)

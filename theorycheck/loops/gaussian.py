@@ -80,6 +80,7 @@ def simulate(
     """
     from theorycheck.kernels import gaussian as kernels
 
+    checks.generator(rng)
     samples = checks.integer("samples", samples, 2)
     steps = checks.integer("steps", steps, 0)
     paths = checks.integer("paths", paths, 1)
@@ -127,6 +128,7 @@ def scale_law(samples: int, steps: int, points: int = 1024) -> ScaleLaw:
     """
     samples = checks.integer("samples", samples, 2)
     steps = checks.integer("steps", steps, 1)
+    points = checks.integer("points", points, 2)
     law = stats.chi2(samples - 1)
     low = 0.5 * np.log(law.ppf(1e-18) / (samples - 1))
     # The upper end must also hold the second moment: E σ² weighs the density by χ².

@@ -96,6 +96,7 @@ def simulate(
     from theorycheck.kernels import particles as kernels
 
     own, data = _real(real, synthetic_weight, start)
+    checks.generator(rng)
     users, choices = checks.integer("users", users, 1), checks.integer("choices", choices, 1)
     paths, dimension = checks.integer("paths", paths, 1), start.mean.shape[1]
     model = Mixture(*(np.repeat(part[None], paths, axis=0) for part in start))

@@ -36,6 +36,7 @@ def simulate(
     """
     from theorycheck.kernels import multivariate as kernels
 
+    checks.generator(rng)
     real, synthetic = points(checks.integer("samples", samples, FAMILIES["gaussian"].least), synthetic_weight)
     steps = checks.integer("steps", steps, 0)
     paths = checks.integer("paths", paths, 1)

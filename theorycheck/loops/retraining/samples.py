@@ -100,6 +100,7 @@ def simulate(
     """
     from theorycheck.kernels import retraining as kernels
 
+    checks.generator(rng)
     chosen = FAMILIES[one_of("family", family, tuple(FAMILIES))]
     real, synthetic = points(checks.integer("samples", samples, chosen.least), synthetic_weight)
     steps = checks.integer("steps", steps, 0)
