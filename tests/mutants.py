@@ -11,7 +11,10 @@ mutated file, or the checks that noticed the mutant (for a survivor: that could 
 """
 
 import argparse
+import bisect
+import itertools
 import json
+import math
 import os
 import random
 import signal
@@ -42,6 +45,8 @@ def main() -> int:
     parser.add_argument("--workers", type=int, default=2)
     help_ = "processor seconds granted to checks beyond ten times what they take on the unchanged code"
     parser.add_argument("--patience", type=int, default=60, metavar="SECONDS", help=help_)
+    help_ = "seconds of checks, the quickest first, that a mutant must survive; all without it"
+    parser.add_argument("--enough", type=float, default=math.inf, metavar="SECONDS", help=help_)
     parser.add_argument("--list", action="store_true", help="list the mutants and do nothing")
     parser.add_argument("--json", type=Path, metavar="FILE", help="what became of each mutant; resumes there")
     parser.add_argument("--known", type=Path, default=KNOWN, help="the survivors that are explained")
@@ -69,9 +74,8 @@ def main() -> int:
         kept = json.loads(options.json.read_text(encoding="utf-8"))
     rows: list[Row] = []
     # Those that are known to survive take longest and tell least.
-    for row in _decided(
-        sorted(chosen, key=lambda m: m.name in known), options.workers, options.patience, kept
-    ):
+    chosen.sort(key=lambda mutant: mutant.name in known)
+    for row in _decided(chosen, options.workers, (options.patience, options.enough), kept):
         kept["mutants"][row["name"]] = dict(row)
         if row["outcome"] == "survived" and row["name"] in known:
             row |= {"outcome": "explained", "by": known[row["name"]]}
@@ -102,7 +106,7 @@ def _write(path: Path, kept: dict) -> None:
     os.replace(new, path)
 
 
-def _decided(chosen: list[Mutant], workers: int, patience: int, kept: dict) -> Iterator[Row]:
+def _decided(chosen: list[Mutant], workers: int, limits: tuple[float, float], kept: dict) -> Iterator[Row]:
     """What becomes of each mutant, as it is known."""
     with tempfile.TemporaryDirectory(prefix="mutants-") as name:
         if len(chosen) > 10:
@@ -126,7 +130,7 @@ def _decided(chosen: list[Mutant], workers: int, patience: int, kept: dict) -> I
                     if scratch not in running and waiting:
                         mutant = waiting.pop()
                         before = killers[_function(mutant)]
-                        steps = _steps(scratch, mutant, checks, before, patience)
+                        steps = _steps(scratch, mutant, checks, before, *limits)
                         running[scratch] = (mutant, time.monotonic(), steps, next(steps))
                 time.sleep(0.02)
                 for scratch, (mutant, began, steps, child) in list(running.items()):
@@ -146,7 +150,7 @@ def _decided(chosen: list[Mutant], workers: int, patience: int, kept: dict) -> I
 
 
 def _steps(
-    scratch: Scratch, mutant: Mutant, checks: list[Check], killers: Counter, patience: int
+    scratch: Scratch, mutant: Mutant, checks: list[Check], killers: Counter, patience: float, enough: float
 ) -> Iterator[Child | None]:
     """The processes that look at a mutant, one after the other until one sees red; None at the end.
 
@@ -154,9 +158,8 @@ def _steps(
     """
     order = able(checks, scratch.path.with_name("0"), mutant.file, _function(mutant).split(":")[1])
     order.sort(key=lambda check: -killers[check.name])
-    spent, cut = 0.0, 0
-    while cut < len(order) and (spent := spent + order[cut].seconds) < QUICK:
-        cut += 1
+    spent = list(itertools.accumulate(check.seconds for check in order))
+    order, cut = order[: max(bisect.bisect(spent, enough), 1)], bisect.bisect(spent, QUICK)
     with scratch.changed(mutant.file, mutant.source) as compiled:
         for part in (order[: max(cut, 1)], order[max(cut, 1) :]):
             if part:
