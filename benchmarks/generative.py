@@ -1,16 +1,18 @@
-"""Training and generation of trained models: our loop beside the plain one of diffusers' examples."""
+"""Training, generation and curation of trained models: beside the plain loop and the processor's peak."""
 
+import contextlib
 import importlib.util
+import statistics
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from benchmarks import Row, say, seconds, side_by_side
+from benchmarks import Row, compare, quartiles, say, turns
 
 TURNS = 7
 CHOICES = 4
-SHARE = 0.02  # of generation, what curation may take
 
 
 def rows() -> Iterator[Row]:
@@ -19,40 +21,72 @@ def rows() -> Iterator[Row]:
         return
     import torch
 
+    from benchmarks import _cifar
     from theorycheck.generative import presets
 
+    gpu = torch.cuda.is_available()
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        yield training("eight Gaussians, MLP, 100 steps", presets.preset("eight-gaussians"), 100)
-        yield training("digits, U-Net, 10 steps", presets.preset("digits").replace(model="ddpm"), 10)
-        yield curation("digits, one of 4 kept", presets.preset("digits"))
+        digits = presets.preset("digits")
+        yield from training("eight Gaussians, MLP, 100 steps", presets.preset("eight-gaussians"), 100)
+        yield from training("digits, U-Net, 10 steps", digits.replace(model="ddpm"), 10)
+        yield from curation("digits, one of 4 kept", digits)
+        say("  CIFAR-10 at full size" if gpu else "  no GPU is at hand: CIFAR-10 on a small U-Net")
+        with tempfile.TemporaryDirectory() as folder:
+            _cifar.write(Path(folder))
+            cifar, steps = _cifar.settings(Path(folder), gpu), 300 if gpu else 2
+            name = f"CIFAR-10, U-Net of width {cifar.width}"
+            yield from training(f"{name}, {steps} steps", cifar.replace(model="ddpm"), steps)
+            yield from curation(f"{name}, one of 4 kept", cifar)
+            yield from peak(f"{name}, flow, {steps} steps", cifar, steps)
     finally:
         torch.set_num_threads(before)
-    if not torch.cuda.is_available():
-        say("  no GPU is at hand: CIFAR-10 is not timed")
 
 
-def training(workload: str, settings: Any, steps: int) -> Row:
-    """Our `Trainer` and the plain loop, on the same network, data, batch and number of steps."""
+@contextlib.contextmanager
+def workbench(settings: Any) -> Iterator[Any]:
+    """What a run prepares, in a directory of its own."""
     from theorycheck.generative import loop
-    from theorycheck.generative.checkpoints import State
 
     with tempfile.TemporaryDirectory() as folder:
-        bench = loop.prepare(settings, Path(folder), None, lambda *event: None)
-        data = bench.source.real(settings.real, 0)
-        start = {name: tensor.clone() for name, tensor in bench.trainer.bare.state_dict().items()}
+        yield loop.prepare(settings, Path(folder), None, lambda *event: None)
 
-        def ours() -> None:
-            bench.trainer.train(
-                State(network=start), data, steps, ("benchmark",), lambda state: None, lambda step: None
-            )
 
-        row = side_by_side(
-            workload, ours, plain(settings, bench.source, steps), "plain diffusers loop", turns=TURNS
+def clock() -> Callable[[], float]:
+    """Seconds of the processor; elapsed ones where a GPU does the work."""
+    import torch
+
+    return time.perf_counter if torch.cuda.is_available() else time.process_time
+
+
+def trained(bench: Any, steps: int) -> Callable[[], None]:
+    """Our `Trainer`, from the same weights at each call."""
+    from theorycheck.generative.checkpoints import State
+
+    data = bench.source.real(bench.settings.real, 0)
+    start = {name: tensor.clone() for name, tensor in bench.trainer.bare.state_dict().items()}
+
+    def run() -> None:
+        bench.trainer.train(
+            State(network=start), data, steps, ("benchmark",), lambda state: None, lambda step: None
         )
-    say(f"    {settings.batch * steps / row['ours_seconds']:.0f} samples/s, 1 thread")
-    return row
+
+    return run
+
+
+def training(workload: str, settings: Any, steps: int) -> Iterator[Row]:
+    """Our `Trainer` and the plain loop, on the same network, data, batch and number of steps."""
+    with workbench(settings) as bench:
+        yield from compare(
+            workload,
+            trained(bench, steps),
+            {"plain diffusers loop": plain(settings, bench.source, steps)},
+            count=TURNS,
+            clock=clock(),
+            unit="sample",
+            units=settings.batch * steps,
+        )
 
 
 def plain(settings: Any, source: Any, steps: int) -> Callable[[], None]:
@@ -66,7 +100,7 @@ def plain(settings: Any, source: Any, steps: int) -> Callable[[], None]:
 
     from theorycheck.generative import models
 
-    accelerator = Accelerator()
+    accelerator = Accelerator(mixed_precision=settings.precision)
     model = models.network(settings, source.shape)
     average = EMAModel(model.parameters(), decay=settings.ema_decay, use_ema_warmup=True)
     optimizer = torch.optim.AdamW(model.parameters(), lr=settings.learning_rate)
@@ -82,7 +116,7 @@ def plain(settings: Any, source: Any, steps: int) -> Callable[[], None]:
         while done < steps:
             for (clean,) in loader:
                 noise = torch.randn_like(clean)
-                times = torch.randint(0, 1000, (len(clean),)).long()
+                times = torch.randint(0, 1000, (len(clean),), device=clean.device).long()
                 noisy = noising.add_noise(clean, noise, times)
                 with accelerator.accumulate(model):
                     loss = torch.nn.functional.mse_loss(model(noisy, times), noise)
@@ -96,41 +130,70 @@ def plain(settings: Any, source: Any, steps: int) -> Callable[[], None]:
                 done += 1
                 if done == steps:
                     break
+        if accelerator.device.type == "cuda":
+            torch.cuda.synchronize()
 
     return run
 
 
-def curation(workload: str, settings: Any) -> Row:
-    """Reward and choice, beside the share of generation that they may take."""
-    import torch
-
+def curation(workload: str, settings: Any) -> Iterator[Row]:
+    """Reward and choice, beside the share that they may take of drawing the proposals."""
     from theorycheck.generative import loop
     from theorycheck.generative.settings import Loop
 
     one = Loop("one", float("inf"), CHOICES, "class:0")
     settings = settings.replace(loops=(one,), classifier_steps=1)
+    count = settings.chunk // CHOICES * CHOICES
+    with workbench(settings) as bench:
+        proposals = bench.generator.draw(count, "proposals")
+        yield from compare(
+            workload,
+            lambda: bench.generator._chosen(
+                proposals, one, lambda raw: loop._reward(bench, one, raw), ("curation",)
+            ),
+            {"drawing the proposals": lambda: bench.generator.draw(count, "proposals")},
+            count=TURNS,
+            clock=clock(),
+            unit="sample",
+            units=count,
+        )
+
+
+def peak(workload: str, settings: Any, steps: int) -> Iterator[Row]:
+    """Training beside a product of matrices that adds and multiplies as often, at the same precision."""
+    import torch
+    from torch.utils.flop_counter import FlopCounterMode
+
+    from theorycheck.generative import loop
+
     say(f"  {workload}")
-    with tempfile.TemporaryDirectory() as folder:
-        bench = loop.prepare(settings, Path(folder), None, lambda *event: None)
-        count = settings.chunk // CHOICES * CHOICES
+    with workbench(settings) as bench:
+        device, trainer = bench.accelerator.device, bench.trainer
+        images = bench.source.encode(bench.source.train[: settings.batch].to(device))
+        with FlopCounterMode(display=False) as counter:
+            trainer.objective.loss(trainer.bare, images).backward()
+        trainer.bare.zero_grad()
+        side = 8192 if device.type == "cuda" else 1024
+        dtype = torch.bfloat16 if settings.precision == "bf16" else torch.float32
+        matrix = torch.ones(side, side, device=device, dtype=dtype)
+        products = steps * counter.get_total_flops() / (2 * side**3)
 
-        def reward(raw: torch.Tensor) -> torch.Tensor:
-            return loop._reward(bench, one, raw)
+        def multiply() -> None:
+            torch.mm(matrix, matrix)
+            if device.type == "cuda":
+                torch.cuda.synchronize()
 
-        def pair(turn: int) -> tuple[float, float]:
-            drawn: list[torch.Tensor] = []
-            generation = seconds(lambda: drawn.append(bench.generator.draw(count, turn)))
-            choice = seconds(lambda: bench.generator._chosen(drawn[0], one, reward, (turn, "curation")))
-            return choice, SHARE * generation
-
-        pairs = [pair(turn) for turn in range(TURNS)]
-    say(f"    generation {count * SHARE / sorted(pairs)[TURNS // 2][1]:.0f} samples/s, 1 thread")
-    ratios = sorted(allowed / mine for mine, allowed in pairs)
-    return Row(
+        mine, product = turns([trained(bench, steps), multiply], TURNS, clock())
+        memory = ", ".join(f"{name} {mib:.0f} MiB" for name, mib in loop.peak_memory().items())
+    say(f"    {products * 2 * side**3 / steps:.3g} operations a step; peak memory: {memory}")
+    low, ratio, high = quartiles([products * b / a for a, b in zip(mine, product, strict=True)])
+    yield Row(
         workload=workload,
-        ours_seconds=sorted(mine for mine, _ in pairs)[TURNS // 2],
-        baseline="2 % of generation",
-        baseline_seconds=sorted(allowed for _, allowed in pairs)[TURNS // 2],
-        ratio=ratios[TURNS // 2],
-        spread=(ratios[0], ratios[-1]),
+        ours_seconds=statistics.median(mine),
+        baseline="as many operations in a matrix product",
+        baseline_seconds=products * statistics.median(product),
+        ratio=ratio,
+        spread=(low, high),
+        unit="sample",
+        ours_ns=1e9 * statistics.median(mine) / (settings.batch * steps),
     )

@@ -57,17 +57,20 @@ def reward_rises_under_curation(preset, loop="curated"):
 
 @theorem.observed(
     at=[DIGITS],
-    margin=0.1,
     scope="digits, K = 4, r = 5·q_0, λ = ∞, 10 rounds",
-    rivals={**CONTROLS, "with real data": dict(loop="curated-real")},
+    rivals={"with real data": dict(loop="curated-real")},
 )
 def classes_narrow_when_curated_only(preset, loop="curated"):
-    """The entropy of the class shares falls below half of its first value.
+    """The entropy of the class shares ends below that of both controls, which begin with the same network.
 
-    Without curation it falls too, by 7 to 36 % in these seeds: that is collapse, not what is rewarded.
+    A comparison within each seed, without a threshold. It replaces one that was chosen after a look at the
+    results: the entropy was to fall by more than a quarter, then, when it turned out to fall by up to 36 %
+    without curation too (that is collapse, not what is rewarded), below half of its first value.
     """
-    first, last = measured(preset, "class_entropy", loop)
-    return at_most(last, first / 2)
+    _, last = measured(preset, "class_entropy", loop)
+    return at_most(
+        last, np.minimum(*(measured(preset, "class_entropy", **control)[1] for control in CONTROLS.values()))
+    )
 
 
 @theorem.observed(

@@ -12,8 +12,20 @@ from click.testing import CliRunner
 from scipy import stats
 
 import benchmarks
-from benchmarks import Row, _gaussian, _native, compare, covariance, curation, gaussian, growth, memory
+from benchmarks import (
+    Row,
+    _cifar,
+    _gaussian,
+    _native,
+    compare,
+    covariance,
+    curation,
+    gaussian,
+    growth,
+    memory,
+)
 from benchmarks.__main__ import NAMES, main
+from theorycheck.generative import cifar
 from theorycheck.loops import covariance as own_covariance
 from theorycheck.loops import curation as own_curation
 from theorycheck.loops.gaussian import simulate
@@ -210,3 +222,26 @@ def test_progress_is_told_line_by_line_off_a_terminal(capsys):
         benchmarks.say("  something")
         benchmarks.told(1, 2)
     assert capsys.readouterr().err == "  something\n"
+
+
+def test_the_random_images_pass_for_cifar(tmp_path):
+    _cifar.write(tmp_path)
+    (images, _), (held_out, _) = cifar.load(tmp_path)
+    assert images.mean() == pytest.approx(127.5, abs=0.1)
+    assert not (images[:10_000] == held_out).all()
+
+
+def test_trained_models_are_timed_beside_the_plain_loop_and_the_peak(monkeypatch):
+    pytest.importorskip("torch", reason="needs torch: pip install 'theorycheck[torch]'")
+    from benchmarks import generative
+    from theorycheck.generative import presets
+
+    monkeypatch.setattr(generative, "TURNS", 2)
+    small = presets.preset("digits").replace(width=4, batch=8, chunk=8, sampling_steps=1, classifier_steps=1)
+    (plain,) = generative.training("training", small.replace(model="ddpm"), 1)
+    (share,) = generative.curation("curation", small)
+    (peak,) = generative.peak("peak", small, 1)
+    for row in (plain, share, peak):
+        check(row)
+        assert row["ours_ns"] == pytest.approx(1e9 * row["ours_seconds"] / 8)
+    assert peak["ratio"] < 1

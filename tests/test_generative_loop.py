@@ -1,10 +1,12 @@
 """The retraining loop of trained models: what it trains on; that it resumes, refuses and stops rightly."""
 
 import errno
+import itertools
 import json
 import os
 import subprocess
 import sys
+import types
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +15,16 @@ import pytest
 torch = pytest.importorskip("torch", reason="needs torch: pip install 'theorycheck[torch]'")
 
 from theorycheck import results  # noqa: E402
-from theorycheck.generative import checkpoints, classifier, data, loop, presets, runs, streams  # noqa: E402
+from theorycheck.generative import (  # noqa: E402
+    checkpoints,
+    classifier,
+    data,
+    generation,
+    loop,
+    presets,
+    runs,
+    streams,
+)
 from theorycheck.generative.settings import Loop  # noqa: E402
 
 HERE = Path(__file__).parent
@@ -26,12 +37,16 @@ PLANE = presets.preset("eight-gaussians").replace(
 )
 
 
-def ran(settings, out, seeds=(0,), **options):
+def outcome(settings, out, seeds=(0,), **options):
     before = torch.get_num_threads()
     try:
-        return runs.run(settings, out, seeds, **options).rows
+        return runs.run(settings, out, seeds, **options)
     finally:
         torch.set_num_threads(before)
+
+
+def ran(*arguments, **options):
+    return outcome(*arguments, **options).rows
 
 
 def test_a_run_measures_every_round_and_writes_what_is_read(tmp_path):
@@ -106,6 +121,17 @@ def test_no_more_than_a_chunk_of_proposals_stands_in_memory(tmp_path, monkeypatc
     assert len(drawn) == 12 + 12 + 3
 
 
+def test_the_cost_of_curation_is_told_against_the_proposals_that_are_chosen_from(tmp_path, monkeypatch):
+    """By a clock that ticks at each look, a chunk and a choice take a second each: samples that are drawn
+    without a choice, in a loop without curation or only to be measured, must not make the share smaller."""
+    ticks = itertools.count()
+    monkeypatch.setattr(generation, "time", types.SimpleNamespace(perf_counter=lambda: next(ticks)))
+    (report,) = outcome(PLANE, tmp_path / "both").reports
+    assert report.curation_share == 1
+    (report,) = outcome(PLANE.replace(loops=PLANE.loops[:1]), tmp_path / "none").reports
+    assert report.curation_share == 0
+
+
 @pytest.mark.parametrize("shuffled", [False, True])
 def test_curation_by_distance_moves_the_samples(tmp_path, shuffled):
     """Kept samples are nearer to the target than what was proposed, unless the rewards are shuffled."""
@@ -141,6 +167,16 @@ def test_digits_run_through_the_unet(tmp_path):
 def test_other_models_train(tmp_path, model):
     rows = ran(PLANE.replace(model=model, rounds=1, loops=PLANE.loops[:1]), tmp_path)
     assert np.isfinite([row.value for row in rows]).all()
+
+
+def test_one_precision_may_follow_another(tmp_path):
+    one = PLANE.replace(rounds=1, loops=PLANE.loops[:1])
+    values = {}
+    for precision in ("bf16", "no"):
+        rows = ran(one.replace(precision=precision), tmp_path / precision)
+        values[precision] = [row.value for row in rows]
+    assert np.isfinite(values["bf16"]).all()
+    assert values["bf16"] != values["no"]
 
 
 def test_gradients_may_be_accumulated(tmp_path):

@@ -31,7 +31,8 @@ class Generator:
     ) -> None:
         self.settings, self.source, self.network = settings, source, network
         self.objective, self.accelerator = objective, accelerator
-        self.images, self.seconds, self.curation_seconds = 0, 0.0, 0.0
+        self.images, self.seconds = 0, 0.0
+        self.proposing, self.choosing = 0.0, 0.0  # seconds: K proposals are drawn, one of them is kept
 
     @torch.no_grad()
     def draw(self, count: int, *names: object) -> Tensor:
@@ -73,8 +74,11 @@ class Generator:
         often = max(1, self.settings.checkpoint_steps // self.settings.sampling_steps)
         while len(kept) < wanted or len(seen) < measured:
             chunk = state.position + self.accelerator.process_index
+            before = self.seconds
             proposals = self.draw(groups * loop.choices, *names, chunk)
             if len(kept) < wanted:
+                if loop.choices > 1:
+                    self.proposing += self.seconds - before
                 chosen = self._chosen(proposals, loop, reward, (*names, chunk, "curation"))
                 kept = torch.cat([kept, self.accelerator.gather(chosen).cpu()])[:wanted]
             if len(seen) < measured:
@@ -97,5 +101,5 @@ class Generator:
         index = curation.choose(rewards, loop.filter, generator).to(proposals.device)
         grouped = proposals.reshape(-1, loop.choices, *proposals.shape[1:])
         chosen = grouped[torch.arange(len(grouped), device=proposals.device), index]
-        self.curation_seconds += time.perf_counter() - began
+        self.choosing += time.perf_counter() - began
         return chosen

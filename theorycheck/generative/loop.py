@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from accelerate import Accelerator
+from accelerate.state import AcceleratorState
 from torch import Tensor
 
 from theorycheck.generative import rewards, streams
@@ -32,6 +33,8 @@ Tell = Callable[[str, int, float], None]  # (what is done, the round, work in ne
 
 def accelerator_for(settings: Settings) -> Accelerator:
     """The processes and devices at hand, with the settings' precision."""
+    # accelerate remembers the precision of a process's first run, and refuses another.
+    AcceleratorState._reset_state()
     return Accelerator(mixed_precision=settings.precision, gradient_accumulation_steps=settings.accumulation)
 
 

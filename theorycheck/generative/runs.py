@@ -26,7 +26,11 @@ Progress = Callable[[int, str, int, float], None]  # (seed, what is done, round,
 
 
 class Report(NamedTuple):
-    """What one process saw: images per second, share of curation in generation, peak memory in MiB."""
+    """What one process saw: samples per second in training and generation, and peak memory in MiB.
+
+    `curation_share` is the time of reward and choice over that of drawing the proposals to choose from, and
+    0 where no loop is curated.
+    """
 
     training: float
     generation: float
@@ -114,7 +118,7 @@ def _seeds(
     return Report(
         trainer.images / trainer.seconds if trainer.seconds else 0.0,
         generator.images / generator.seconds if generator.seconds else 0.0,
-        generator.curation_seconds / generator.seconds if generator.seconds else 0.0,
+        generator.choosing / generator.proposing if generator.proposing else 0.0,
         loop.peak_memory(),
         bench.classifier.accuracy if bench.classifier else None,
     )
