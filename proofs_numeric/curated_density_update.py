@@ -12,6 +12,7 @@ import numpy as np
 import sympy as sp
 from scipy import stats
 
+from proofs_numeric._laws import THREE
 from theorycheck import (
     FERBACH_2024,
     Assumption,
@@ -52,9 +53,6 @@ theorem = Theorem(
     ],
 )
 
-THREE = FiniteLaw(
-    (Fraction(1, 2), Fraction(3, 10), Fraction(1, 5)), (Fraction(1, 5), Fraction(1, 2), Fraction(1))
-)
 TWO = FiniteLaw((Fraction(1, 2), Fraction(1, 2)), (Fraction(1, 2), Fraction(1)))
 
 

@@ -14,11 +14,11 @@ import numpy as np
 import sympy as sp
 from scipy import integrate, stats
 
+from proofs_numeric._laws import THREE
 from theorycheck import (
     DERIVED,
     Assumption,
     Enclosed,
-    FiniteLaw,
     FiniteLaws,
     OneOf,
     Rationals,
@@ -48,9 +48,6 @@ theorem = Theorem(
     ],
 )
 
-THREE = FiniteLaw(
-    (Fraction(1, 2), Fraction(3, 10), Fraction(1, 5)), (Fraction(1, 5), Fraction(1, 2), Fraction(1))
-)
 
 # --- the equation and its solution --------------------------------------------------------------------------
 

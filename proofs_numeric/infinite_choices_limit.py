@@ -11,6 +11,7 @@ from math import inf
 import numpy as np
 import sympy as sp
 
+from proofs_numeric._laws import THREE
 from theorycheck import (
     FERBACH_2024,
     Assumption,
@@ -39,9 +40,6 @@ theorem = Theorem(
     ],
 )
 
-THREE = FiniteLaw(
-    (Fraction(1, 2), Fraction(3, 10), Fraction(1, 5)), (Fraction(1, 5), Fraction(1, 2), Fraction(1))
-)
 BEST_OR_NOTHING = FiniteLaw((Fraction(2, 3), Fraction(1, 3)), (Fraction(1, 10**6), Fraction(1)))
 MIDDLE = FiniteLaw(  # the second state has the mean weight
     (Fraction(1, 4), Fraction(1, 2), Fraction(1, 4)), (Fraction(1, 10), Fraction(11, 20), Fraction(1))

@@ -13,6 +13,7 @@ from fractions import Fraction
 import numpy as np
 import sympy as sp
 
+from proofs_numeric._laws import CLOSE
 from theorycheck import (
     FERBACH_2024,
     Assumption,
@@ -56,7 +57,6 @@ TWO_BEST = FiniteLaw(
 NONE_BEST = FiniteLaw(
     (Fraction(1, 2), Fraction(1, 2), Fraction(0)), (Fraction(1, 5), Fraction(3, 5), Fraction(1))
 )
-TWO = FiniteLaw((Fraction(1, 2), Fraction(1, 2)), (Fraction(9, 10), Fraction(1)))
 
 
 def loop(law, choices, steps, mixed=False):
@@ -124,8 +124,8 @@ def divergence_is_a_logarithm(value=lambda top: -sp.log(top), reverse=False):
 @theorem.forall(
     examples=80,
     rivals={
-        "it falls for every state": dict(law=TWO, choices=2, steps=0, inside=lambda law: [True, False]),
-        "it falls by a tenth": dict(law=TWO, choices=2, steps=0, factor=Fraction(11, 10)),
+        "it falls for every state": dict(law=CLOSE, choices=2, steps=0, inside=lambda law: [True, False]),
+        "it falls by a tenth": dict(law=CLOSE, choices=2, steps=0, factor=Fraction(11, 10)),
     },
 )
 def divergence_never_rises(law, choices, steps, inside=best, factor=1):
@@ -144,13 +144,13 @@ def odds_growth(law, choices, share=lambda K: Fraction(K - 1, K)):
 @theorem.forall(
     examples=100,
     rivals={
-        "1 for (K−1)/K": dict(law=TWO, choices=2, steps=0, share=lambda K: Fraction(1)),
-        "K/(K+1)": dict(law=TWO, choices=2, steps=0, share=lambda K: Fraction(K, K + 1)),
+        "1 for (K−1)/K": dict(law=CLOSE, choices=2, steps=0, share=lambda K: Fraction(1)),
+        "K/(K+1)": dict(law=CLOSE, choices=2, steps=0, share=lambda K: Fraction(K, K + 1)),
         "a_2/a* for 1 − a_2/a*": dict(
-            law=TWO, choices=2, steps=0, growth=lambda law, K, share: 1 + share(K) * sorted(law.a)[-2]
+            law=CLOSE, choices=2, steps=0, growth=lambda law, K, share: 1 + share(K) * sorted(law.a)[-2]
         ),
     },
-    without={"curated-only": dict(law=TWO, choices=2, steps=1, mixed=True)},
+    without={"curated-only": dict(law=CLOSE, choices=2, steps=1, mixed=True)},
 )
 def odds_grow_geometrically(
     law, choices, steps, mixed=False, share=lambda K: Fraction(K - 1, K), growth=odds_growth
@@ -187,11 +187,11 @@ def worst_case_of_the_odds(choices, law, share=lambda K: Fraction(K - 1, K)):
 )
 def divergence_vanishes_at_a_rate(choices, best_mass="positive", exponent=lambda t: t):
     """KL(p_*‖p_t) ≤ log(1 + odds_0⁻¹·g^{−t}); without mass at the best reward no t brings it below 1."""
-    law = TWO if best_mass == "positive" else NONE_BEST
+    law = CLOSE if best_mass == "positive" else NONE_BEST
     top = Fraction(1) if best_mass == "positive" else max(law.a)
     end = loop(law, choices, 3)
     reached = sum(x for x, w in zip(end, law.a, strict=True) if w == top)
-    bound = 1 + odds_growth(TWO, choices) ** -exponent(3)
+    bound = 1 + odds_growth(CLOSE, choices) ** -exponent(3)
     return at_least(reached * bound, 1)
 
 

@@ -12,11 +12,11 @@ from math import ceil, log
 import numpy as np
 import sympy as sp
 
+from proofs_numeric._laws import HALF_AS_GOOD, RARE, RARE_LOW, THIRD, TOP_FIRST
 from theorycheck import (
     DERIVED,
     Assumption,
     Enclosed,
-    FiniteLaw,
     FiniteLaws,
     Integers,
     OneOf,
@@ -47,11 +47,6 @@ theorem = Theorem(
 )
 
 HALF = Fraction(1, 2)
-RARE = FiniteLaw((1 - Fraction(1, 10**6), Fraction(1, 10**6)), (Fraction(1, 10**6), Fraction(1)))
-THIRD = FiniteLaw((Fraction(7, 10), Fraction(3, 10)), (Fraction(1, 10**6), Fraction(1)))
-RARE_LOW = FiniteLaw(RARE.p[::-1], RARE.a)
-HALF_AS_GOOD = FiniteLaw(RARE.p, (HALF, Fraction(1)))
-TOP_FIRST = (Fraction(0), Fraction(1))
 AT_THIRD = dict(law=THIRD, choices=2, share=HALF, horizon=2)
 
 W, H, P, S, U = sp.symbols("lambda h p s u", positive=True)

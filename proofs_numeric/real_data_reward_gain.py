@@ -9,6 +9,7 @@ from fractions import Fraction
 import numpy as np
 import sympy as sp
 
+from proofs_numeric._laws import CLOSE, LOW_FIRST, WIDE
 from theorycheck import (
     FERBACH_2024,
     Assumption,
@@ -45,9 +46,6 @@ theorem = Theorem(
 )
 
 HALF, TENTH = Fraction(1, 2), Fraction(1, 10)
-CLOSE = FiniteLaw((HALF, HALF), (Fraction(9, 10), Fraction(1)))
-WIDE = FiniteLaw((HALF, HALF), (TENTH, Fraction(1)))
-LOW_FIRST = (Fraction(99, 100), Fraction(1, 100))
 AT_CLOSE = dict(law=CLOSE, choices=2, synthetic_weight=TENTH, horizon=1)
 
 

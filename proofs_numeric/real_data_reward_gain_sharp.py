@@ -12,6 +12,7 @@ from fractions import Fraction
 import numpy as np
 import sympy as sp
 
+from proofs_numeric._laws import CLOSE, CLOSER, LOW_FIRST, THREE
 from theorycheck import (
     DERIVED,
     Assumption,
@@ -49,10 +50,6 @@ theorem = Theorem(
 )
 
 NONE, HALF = Fraction(0), Fraction(1, 2)
-CLOSE = FiniteLaw((HALF, HALF), (Fraction(9, 10), Fraction(1)))
-CLOSER = FiniteLaw((HALF, HALF), (Fraction(99, 100), Fraction(1)))
-THREE = FiniteLaw((HALF, Fraction(3, 10), Fraction(1, 5)), (Fraction(1, 5), HALF, Fraction(1)))
-LOW_FIRST = (Fraction(99, 100), Fraction(1, 100))
 AT_CLOSE = dict(law=CLOSE, choices=2, synthetic_weight=HALF, generations=1)
 
 

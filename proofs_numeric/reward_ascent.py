@@ -14,6 +14,7 @@ from math import inf
 import numpy as np
 import sympy as sp
 
+from proofs_numeric._laws import CLOSE, CLOSER, HALVES, THREE
 from theorycheck import (
     FERBACH_2024,
     Assumption,
@@ -50,12 +51,6 @@ theorem = Theorem(
     ],
 )
 
-HALVES = (Fraction(1, 2), Fraction(1, 2))
-CLOSE = FiniteLaw(HALVES, (Fraction(9, 10), Fraction(1)))
-CLOSER = FiniteLaw(HALVES, (Fraction(99, 100), Fraction(1)))
-THREE = FiniteLaw(
-    (Fraction(1, 2), Fraction(3, 10), Fraction(1, 5)), (Fraction(1, 5), Fraction(1, 2), Fraction(1))
-)
 RARE_TOP = FiniteLaw((Fraction(99, 100), Fraction(1, 100)), (Fraction(1, 10), Fraction(1)))
 
 

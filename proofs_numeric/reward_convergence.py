@@ -11,6 +11,7 @@ from fractions import Fraction
 import numpy as np
 import sympy as sp
 
+from proofs_numeric._laws import WIDE
 from theorycheck import (
     FERBACH_2024,
     Assumption,
@@ -49,7 +50,6 @@ theorem = Theorem(
 
 HALF = Fraction(1, 2)
 RARE_TOP = FiniteLaw((Fraction(999, 1000), Fraction(1, 1000)), (Fraction(1, 10), Fraction(1)))
-EVEN = FiniteLaw((Fraction(1, 2), Fraction(1, 2)), (Fraction(1, 10), Fraction(1)))
 
 
 def orbit(law, choices, steps, real_share=0):
@@ -67,10 +67,10 @@ def orbit(law, choices, steps, real_share=0):
 @theorem.forall(
     examples=80,
     rivals={
-        "1 for K/(K−1)": dict(law=EVEN, choices=2, steps=7, factor=lambda K: Fraction(1)),
-        "a_min for a*": dict(law=EVEN, choices=2, steps=3, scale=min),
+        "1 for K/(K−1)": dict(law=WIDE, choices=2, steps=7, factor=lambda K: Fraction(1)),
+        "a_min for a*": dict(law=WIDE, choices=2, steps=3, scale=min),
     },
-    without={"curated-only": dict(law=EVEN, choices=2, real_share=Fraction(9, 10), steps=8)},
+    without={"curated-only": dict(law=WIDE, choices=2, real_share=Fraction(9, 10), steps=8)},
 )
 def variances_are_summable(
     law, choices, steps=2, real_share=0, factor=lambda K: Fraction(K, K - 1), scale=max

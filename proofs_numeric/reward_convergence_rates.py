@@ -13,6 +13,7 @@ import numpy as np
 import sympy as sp
 from scipy import stats
 
+from proofs_numeric._laws import WIDE
 from theorycheck import (
     DERIVED,
     Assumption,
@@ -52,7 +53,6 @@ theorem = Theorem(
 )
 
 NEARLY = FiniteLaw((Fraction(1, 1000), Fraction(999, 1000)), (Fraction(1, 2), Fraction(1)))
-EVEN = FiniteLaw((Fraction(1, 2), Fraction(1, 2)), (Fraction(1, 10), Fraction(1)))
 
 # --- an atom at the top and a gap: geometric, with a sharp rate ---------------------------------------------
 
@@ -84,7 +84,7 @@ def gap_closes_geometrically(choices, rate=gap_rate):
     rivals={
         "K + 1 for K": dict(law=NEARLY, choices=2, rate=lambda K, low: gap_rate(K + 1, low)),
         "a_2/a*": dict(law=NEARLY, choices=2, rate=lambda K, low: low),
-        "exactly ρ": dict(law=EVEN, choices=2, excess=lambda K, missing, rho: 0),
+        "exactly ρ": dict(law=WIDE, choices=2, excess=lambda K, missing, rho: 0),
     },
 )
 def gap_closes_at_its_rate_from_any_law(
