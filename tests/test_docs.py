@@ -1,12 +1,19 @@
 """The documents run: every command and snippet in them, every link, every number of the tour of findings."""
 
 import doctest
+import functools
 import inspect
 import re
+import shutil
+import socket
 import subprocess
 import sys
+import time
+import tomllib
 from pathlib import Path
 
+import cifar_files
+import layout
 import pytest
 from promotion import promotions
 
@@ -15,14 +22,14 @@ from theorycheck.engine.catalogue import find
 from theorycheck.new_theorem import template, write
 
 ROOT = Path(__file__).parents[1]
-DOCUMENTS = {name: (ROOT / name).read_text("utf-8") for name in ("README.md", "proofs_numeric/README.md")}
-THEOREMS = DOCUMENTS["proofs_numeric/README.md"]
-QUICK = "reward-ascent::bound_is_sharp"
-DRAWN = "theorycheck figures tightness --run inequalities.json --out figures --format"
+NAMES = ("README.md", "proofs_numeric/README.md", "benchmarks/README.md")
+DOCUMENTS = {name: (ROOT / name).read_text("utf-8") for name in NAMES}
+README, THEOREMS, _ = DOCUMENTS.values()
 
 # --- commands ---------------------------------------------------------------------------------------------
 
 # What takes long is run at a smaller size; names in capitals stand for the reader's own.
+QUICK, DRAWN = "reward-ascent::bound_is_sharp", "reward-ascent::literal_reward_rises"
 SMALL = {
     "theorycheck verify": f"theorycheck verify {QUICK}",
     "theorycheck verify KEY": f"theorycheck verify {QUICK}",
@@ -32,30 +39,45 @@ SMALL = {
     "theorycheck verify --profile full": f"theorycheck verify {QUICK} --profile full",
     "theorycheck verify --out DIR": f"theorycheck verify {QUICK} --out kept",
     "theorycheck verify --profile full --out DIR": f"theorycheck verify {QUICK} --profile full --out whole",
+    "theorycheck verify --cluster tcp://HOST:PORT": f"theorycheck verify {DRAWN} --cluster tcp://HOST:PORT",
+    "theorycheck verify gaussian-collapse --cluster tcp://127.0.0.1:8786": (
+        f"theorycheck verify {DRAWN} --cluster tcp://127.0.0.1:8786"
+    ),
     "theorycheck sweep FILE.toml --out DIR": "theorycheck sweep collapse.toml --out swept",
+    "theorycheck sweep collapse.toml --out collapse --cluster tcp://127.0.0.1:8786": (
+        "theorycheck sweep collapse.toml --out there --cluster tcp://127.0.0.1:8786"
+    ),
     "theorycheck stability FILE.py": "theorycheck stability my_logistic.py --synthetic-weight 0.5",
     "theorycheck curate --law FILE": "theorycheck curate --law law.csv --choices 2 --steps 3",
-    "theorycheck figures NAME --out DIR": f"{DRAWN} pdf",
-    "theorycheck figures --out DIR --format svg": f"{DRAWN} svg",
-    "theorycheck figures curated-loop --out figures --format pdf,png": f"{DRAWN} pdf,png",
-    # Trained models are tested in files of their own, where torch is installed.
-    "theorycheck retrain --preset NAME --out DIR": "theorycheck retrain --list-presets",
-    "theorycheck retrain --preset eight-gaussians --out collapse": "theorycheck retrain --list-presets",
-    "theorycheck retrain --data digits --synthetic-weight 0.5,inf --choices 4 --reward class:0 --out bias": (
-        "theorycheck retrain --help"
-    ),
-    "theorycheck data cifar10 --out data": "theorycheck data --help",
-    "theorycheck data cifar10 --out DIR": "theorycheck data cifar10 --help",
+    "theorycheck figures NAME --out DIR": "theorycheck figures mode-collapse --out figures",
+    "theorycheck retrain --preset NAME --out DIR": "theorycheck retrain --preset digits --out digits",
+    "theorycheck data cifar10 --out DIR": "theorycheck data cifar10 --out data",
+    # Other tests run the mutants of a small project.
     "python tests/mutants.py": "python tests/mutants.py --list",
-    "python -m benchmarks": "python -m benchmarks --help",
-}
+    "python -m benchmarks": "python -m benchmarks population",
+    "python -m benchmarks gaussian growth": "python -m benchmarks population",
+    "python -m benchmarks gaussian curation growth": "python -m benchmarks population",
+    "python -m benchmarks --json timings.json": "python -m benchmarks population --json TIMINGS",
+}  # fmt: skip
+TINY = (
+    "rounds=1", "width=8", "blocks=1", "real=24", "first_steps=2", "steps=2", "batch=8", "accumulation=1",
+    "sampling_steps=2", "chunk=24", "evaluation=32", "classifier_steps=2", "classifier_width=2",
+    "compile=false", "precision=no",
+)  # fmt: skip
 STAND_FOR = {
     "KEY": "reward-ascent", "NAME": "my-own", "FILE.py": "best_state_gains.py", "FILE.html": "page.html",
     "RUN.json": "run.json", "RUN1.json": "run.json", "RUN2.json": "run.json", "DIR": "figures",
 }  # fmt: skip
-# Installing, and the checks that run this very test, are the business of .ci/run; test_cluster.py starts a
-# cluster, and test_warmup.py compiles.
-ELSEWHERE = re.compile(r"pip install|pytest|ruff|mypy|theorycheck warmup|.* --cluster ")
+# Installing, and the checks that run this very test, are the business of .ci/run.
+ELSEWHERE = re.compile(r"pip install|pytest|ruff|mypy")
+PROGRAMS = "theorycheck|python3?|pip|pytest|ruff|mypy|accelerate|dask"
+THEORYCHECK = (sys.executable, "-c", "from theorycheck.cli import main; main()")
+# Programs that are run as processes of their own, but for `theorycheck`, which mostly is not.
+STARTED = {
+    "python": [sys.executable],
+    "dask": [sys.executable, "-m", "dask"],
+    "accelerate": [sys.executable, "-m", "accelerate.commands.accelerate_cli"],
+}
 
 
 def commands(text):
@@ -64,17 +86,27 @@ def commands(text):
     lines = [line for block in re.findall(r"```\n(.*?)```", prose, re.DOTALL) for line in block.splitlines()]
     spans = re.findall(r"`([^`]+)`", re.sub(r"```\n.*?```", "", prose, flags=re.DOTALL))
     for line in [*lines, *(" ".join(span.split()) for span in spans)]:
-        for part in line.split(" && "):
-            if re.match(r"(theorycheck|python3?|pip|pytest|ruff|mypy) ", part + " "):
+        for part in line.partition("  #")[0].split(" && "):
+            if re.match(rf"({PROGRAMS}) ", part + " "):
                 yield part.strip()
 
 
-TYPED = sorted({c for text in DOCUMENTS.values() for c in commands(text) if not ELSEWHERE.match(c)})
+SHOWN = sorted({command for text in DOCUMENTS.values() for command in commands(text)})
+TYPED = [command for command in SHOWN if not ELSEWHERE.match(command)]
 
 
 def test_the_documents_show_commands():
-    assert len(TYPED) > 15
+    assert len(TYPED) > 40
+    assert {c.split()[0] for c in TYPED} == {"theorycheck", "python", "accelerate", "dask"}
     assert {c.split()[1] for c in TYPED if c.startswith("theorycheck")} >= {"verify", "report", "new", "cite"}
+    assert set(SMALL) <= set(TYPED)
+
+
+def test_the_extras_that_are_installed_exist():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    shown = [re.search(r"\[(.*?)\]", command) for command in SHOWN if command.startswith("pip install")]
+    named = {extra for found in shown if found for extra in found[1].split(",")}
+    assert {"test", "report", "cluster", "torch"} <= named <= set(project["optional-dependencies"])
 
 
 @pytest.fixture(scope="module")
@@ -82,30 +114,104 @@ def desk(tmp_path_factory):
     """A folder with the files that the documents speak of."""
     folder = tmp_path_factory.mktemp("desk")
     write("best-state-gains", "curated", folder)
-    (family,) = [
-        s for s in re.findall(r"```py\n(.*?)```", DOCUMENTS["README.md"], re.DOTALL) if "family =" in s
-    ]
+    (family,) = [s for s in re.findall(r"```py\n(.*?)```", README, re.DOTALL) if "family =" in s]
     (folder / "my_logistic.py").write_text(family, encoding="utf-8")
-    (grid,) = re.findall(r"```toml\n(.*?)```", DOCUMENTS["README.md"], re.DOTALL)
+    (grid,) = re.findall(r"```toml\n(.*?)```", README, re.DOTALL)
     (folder / "collapse.toml").write_text(grid.replace("20_000", "200"), encoding="utf-8")
     (folder / "law.csv").write_text("p,r,label\n0.5,0,a\n0.5,1,b\n", encoding="utf-8")
-    for name in ("run.json", "inequalities.json"):  # commands may write another run in place of the first
-        (folder / name).write_text(theorycheck.verify(QUICK).to_json(), encoding="utf-8")
+    (folder / "run.json").write_text(theorycheck.verify(QUICK).to_json(), encoding="utf-8")
     return folder
 
 
+@pytest.fixture(scope="module")
+def address():
+    """Of a cluster that the shown commands started, at a port that is free."""
+    pytest.importorskip("distributed", reason="needs dask: pip install 'theorycheck[cluster]'")
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        port = str(found.getsockname()[1])
+    scheduler, worker = (
+        [*STARTED["dask"], *command.replace("8786", port).split()[1:]]
+        for command in TYPED
+        if command.startswith("dask")
+    )
+    quiet = dict(stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    with subprocess.Popen(scheduler, **quiet) as first, subprocess.Popen(worker, **quiet) as second:
+        while True:
+            with socket.socket() as asked:
+                if asked.connect_ex(("127.0.0.1", int(port))) == 0:
+                    break
+            assert first.poll() is None
+            time.sleep(0.1)
+        yield f"tcp://127.0.0.1:{port}"
+        assert (first.poll(), second.poll()) == (None, None)
+        second.terminate()
+        second.wait()  # it takes its leave of the scheduler
+        first.terminate()
+
+
+@pytest.fixture(scope="module")
+def images(desk, tmp_path_factory):
+    """CIFAR-10's files, from an archive of random images in place of the official one."""
+    from theorycheck.generative import cifar
+
+    folder = tmp_path_factory.mktemp("archive")
+    url, md5 = cifar_files.archive(cifar_files.write(folder), folder / "cifar.tar.gz")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(cifar.download, "__defaults__", (url, md5))
+        cifar.download(desk / "data")
+        yield
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def looked_at(monkeypatch):
+    """Figures as they are drawn have no faults of layout."""
+    from theorycheck.figures import _write
+
+    drawn = _write.drawn
+
+    def look(figure, table):
+        canvas = drawn(figure, table)
+        assert layout.faults(canvas) == []
+        return canvas
+
+    monkeypatch.setattr(_write, "drawn", look)
+
+
+@functools.cache
+def started(*arguments, cwd):
+    """Runs a program; what several commands come down to is run once."""
+    done = subprocess.run(arguments, capture_output=True, text=True, encoding="utf-8", cwd=cwd, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+TRAINED = re.compile(r"theorycheck retrain --(preset|data)|accelerate")
+NEEDS = {"theorycheck report": ("jinja2", "report"), TRAINED: ("torch", "torch")}
+GIVEN = {r"dask|.* --cluster": "address", r".*cifar10": "images", r"theorycheck figures": "looked_at"}
+
+
 @pytest.mark.parametrize("shown", TYPED)
-def test_a_command_runs(shown, desk, call, monkeypatch, tmp_path):
+def test_a_command_runs(shown, desk, call, monkeypatch, tmp_path, request):
+    for what, (package, extra) in NEEDS.items():
+        if re.match(what, shown):
+            pytest.importorskip(package, reason=f"needs {package}: pip install 'theorycheck[{extra}]'")
+    given = {name: request.getfixturevalue(name) for what, name in GIVEN.items() if re.match(what, shown)}
     program, *arguments = SMALL.get(shown, shown).split()
-    if arguments[0] == "report":
-        pytest.importorskip("jinja2", reason="the extra `report` is not installed")
-    monkeypatch.chdir(ROOT if program == "python" else tmp_path if arguments[0] == "new" else desk)
+    if program == "dask":
+        return  # `address` ran it
+    known = STAND_FOR | {"TIMINGS": str(tmp_path / "timings.json")}
+    known |= dict.fromkeys(("tcp://HOST:PORT", "tcp://127.0.0.1:8786"), given.get("address"))
+    arguments = [known.get(argument, argument) for argument in arguments]
     if program == "python":
-        done = subprocess.run([sys.executable, *arguments], capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stderr
-        return
-    status, out, err = call(*(STAND_FOR.get(argument, argument) for argument in arguments))
-    assert status == 0, out + err
+        started(*STARTED[program], *arguments, cwd=ROOT)
+    elif TRAINED.match(shown):
+        tiny = ["--seeds", "1", *(part for value in TINY for part in ("--set", value))]
+        started(*STARTED.get(program, THEORYCHECK), *arguments, *tiny, cwd=desk)
+    else:
+        monkeypatch.chdir(tmp_path if arguments[0] == "new" else desk)
+        status, out, err = call(*arguments)
+        assert status == 0, out + err
 
 
 # --- snippets ---------------------------------------------------------------------------------------------

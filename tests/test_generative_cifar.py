@@ -1,33 +1,17 @@
 """CIFAR-10's binary files: read as written, refused when truncated, altered, pickled or elsewhere."""
 
-import hashlib
-import io
-import tarfile
 import urllib.error
 
+import cifar_files
 import numpy as np
 import pytest
 
 from theorycheck.generative import cifar
 
 
-def records(names, rng):
-    """Files in the true format: random images, as many of each class as the official set has."""
-    labels = rng.permutation(np.repeat(np.arange(10, dtype=np.uint8), cifar.RECORDS * len(names) // 10))
-    pixels = rng.integers(256, size=(labels.size, cifar.RECORD - 1), dtype=np.uint8)
-    return dict(zip(names, np.split(np.column_stack([labels, pixels]), len(names)), strict=True))
-
-
 @pytest.fixture(scope="module")
 def original(tmp_path_factory):
-    place = tmp_path_factory.mktemp("cifar") / cifar.INNER
-    place.mkdir()
-    rng = np.random.default_rng(1)
-    for names in (cifar.TRAIN, cifar.HELD_OUT):
-        for name, content in records(names, rng).items():
-            content.tofile(place / name)
-    (place / "batches.meta.txt").write_text("airplane\n")
-    return place
+    return cifar_files.write(tmp_path_factory.mktemp("cifar"))
 
 
 @pytest.fixture
@@ -107,13 +91,7 @@ def test_a_wrong_directory_is_told(tmp_path):
 
 @pytest.fixture(scope="module")
 def archive(original, tmp_path_factory):
-    path = tmp_path_factory.mktemp("archive") / "cifar.tar.gz"
-    with tarfile.open(path, "w:gz", compresslevel=0) as file:
-        for member in sorted(original.iterdir()):
-            file.add(member, f"{cifar.INNER}/{member.name}")
-        evil = tarfile.TarInfo("../outside")
-        file.addfile(evil, io.BytesIO(b""))
-    return path.as_uri(), hashlib.md5(path.read_bytes()).hexdigest()
+    return cifar_files.archive(original, tmp_path_factory.mktemp("archive") / "cifar.tar.gz")
 
 
 def test_the_archive_is_checked_and_unpacked(archive, tmp_path):

@@ -17,7 +17,8 @@ from theorycheck.results import Row, select
 def report(outcome: Any, out: str) -> RenderableType:
     """The table of measures, and lines on speed and memory; `outcome` is that of `generative.runs.run`."""
     seeds = len({row.seed for row in outcome.rows})
-    lines = [f"{seeds} seeds, {outcome.seconds:.0f} s; results and checkpoints are in {out}"]
+    told = "1 seed" if seeds == 1 else f"{seeds} seeds"
+    lines = [f"{told}, {outcome.seconds:.0f} s; results and checkpoints are in {out}"]
     for report in outcome.reports:
         parts = []
         if report.training:
