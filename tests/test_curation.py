@@ -7,7 +7,9 @@ from fractions import Fraction
 import mpmath as mp
 import numpy as np
 import pytest
+from scipy import integrate, stats
 
+from theorycheck.loops import populations
 from theorycheck.loops.curation import choice_ratio, fixed_point, log_masses, trajectory
 
 
@@ -219,11 +221,29 @@ def test_condensate_on_an_atom_that_is_nearly_absent(weight):
     assert alone.condensate + alone.p.sum() == pytest.approx(1, abs=1e-12)
 
 
+@pytest.mark.parametrize("choices", [2, 10, 100, math.inf])
+@pytest.mark.parametrize("weight", [1.0, 1.5, 9.0, 99.0])
+def test_a_condensate_does_not_depend_on_how_near_the_top_the_points_are(choices, weight):
+    # The density 3s² of s = r* − r: points that end 10⁻¹⁴, 10⁻¹⁶ and 10⁻⁴⁷ below r* = 1 or 0.
+    laws = [
+        populations.of_rewards(stats.beta(1, 3)),
+        populations.of_density(lambda r: 3 * (1 - r) ** 2, 0, 1),
+        populations.of_density(lambda r: 3 * r**2, -1, 0),
+    ]
+    found = [fixed_point(law.p, law.reward, choices, weight, law.top) for law in laws]
+    for limit in found[1:]:
+        assert limit.condensate == pytest.approx(found[0].condensate, abs=1e-9)
+    if choices == math.inf:
+        pole = integrate.quad(lambda s: -3 * s**2 / math.expm1(-s), 0, 1)[0]
+        assert found[0].condensate == pytest.approx(max(0, 1 - pole / (1 + weight)), abs=1e-9)
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (dict(synthetic_weight=math.inf), "synthetic_weight must be finite .* got inf"),
         (dict(synthetic_weight=-1.0), "synthetic_weight must be in"),
+        (dict(synthetic_weight=1e308), "synthetic_weight must leave more than 1e-300 of real data"),
         (dict(top=0.5), "top must be at least the largest reward 1, got 0.5"),
         (dict(top=math.inf), "top must be at least the largest reward 1, got inf"),
         (dict(choices=0), "choices must be"),

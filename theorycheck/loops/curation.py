@@ -19,6 +19,8 @@ from theorycheck import checks
 RESIDUAL = 1e-12  # of a fixed point, in total mass
 CONSERVED = 1e-10  # relative error at which a generation is refused; H is known to 1e−12
 MOST_STEPS = 1000
+NEAR = 1e-8  # of the top: nearer rewards have an H that differs from the top's by its slope alone
+LEAST_GAP = 1e-300  # of 1 − ηH at the top
 
 
 def choice_ratio(p, reward, choices) -> np.ndarray:
@@ -145,41 +147,44 @@ def fixed_point(reference, reward, choices, synthetic_weight, top=None) -> Fixed
         raise ValueError(f"top must be at least the largest reward {largest:g}, got {top}")
     if weight == 0:
         return FixedPoint(real, 0.0, 0.0, 0)
-    reward = checks.rewards(np.append(reward, best), real.size + 1)
-    p = np.append(real, 0.0)
+    reward = checks.rewards(np.append(reward, [best - NEAR, best]), real.size + 2)
+    p = np.append(real, [0.0, 0.0])
     real, own = p / (1 + weight), weight / (1 + weight)
     for step in range(1, MOST_STEPS + 1):
-        ratio = _choice_ratio(p, reward, choices)
-        p = _balanced(real, own * ratio)
+        p = _balanced(real, _choice_ratio(p, reward, choices), best - reward)
         moved = float(np.abs(real + own * p * _choice_ratio(p, reward, choices) - p).sum())
         if moved <= RESIDUAL:
-            return FixedPoint(p[:-1], float(p[-1]), moved, step)
+            return FixedPoint(p[:-2], float(p[-1]), moved, step)
     raise ValueError(
         f"the limit must be found in {MOST_STEPS} steps, got a residual of {moved:.3g} for choices = "
         f"{choices:g}, synthetic_weight = {weight:g}"
     )
 
 
-def _balanced(real: np.ndarray, pull: np.ndarray) -> np.ndarray:
-    """real/(1 − s·pull), the last atom being the top, with s such that the mass is 1.
+def _balanced(real: np.ndarray, ratio: np.ndarray, below: np.ndarray) -> np.ndarray:
+    """real/(1 − s·H) with s such that the mass is 1; `below` is r* − r, the last two atoms NEAR and 0 below.
 
-    s is at most 1/max pull; what even that does not supply goes to the top.
+    s is at most 1/H(r*); what even that does not supply goes to the top.
     """
     from scipy.optimize import brentq
 
     held = real > 0
-    relative = pull / pull[-1]  # at most 1, as the top's reward is the largest
-    short = 1.0 - relative
+    relative = ratio / ratio[-1]  # at most 1, as the top's reward is the largest
+    # A difference as small as rounding would make an atom at the top of what is only near it.
+    short = np.where(below < NEAR, below / NEAR * (1.0 - relative[-2]), 1.0 - relative)
 
     def shared(gap: float) -> np.ndarray:
-        # 1 − s·pull with s·max pull = 1 − gap: exact even where the gap is far below rounding.
+        # 1 − s·H with s·H(r*) = 1 − gap: exact even where the gap is far below rounding.
         return np.divide(real, short + gap * relative, out=np.zeros_like(real), where=held)
 
     if (short[held] > 0).all() and shared(0.0).sum() <= 1.0:
         p = shared(0.0)
         p[-1] = 1.0 - p.sum()
         return p
-    gap = brentq(lambda logarithm: shared(math.exp(logarithm)).sum() - 1.0, -700.0, 0.0, xtol=1e-15)
+    if shared(LEAST_GAP).sum() < 1.0:
+        raise ValueError(f"synthetic_weight must leave more than {LEAST_GAP:g} of real data at its best")
+    end = math.log(LEAST_GAP)
+    gap = brentq(lambda logarithm: shared(math.exp(logarithm)).sum() - 1.0, end, 0.0, xtol=1e-15)
     return shared(math.exp(gap))
 
 
