@@ -183,6 +183,14 @@ def test_no_generation_and_one_round_are_the_least():
         assert found.tolist() == expected.tolist()
 
 
+def test_users_keep_their_best_however_far_it_is_from_that_of_others():
+    # With r = 10⁴·x the best of four standard normals is kept, whose mean is 1.0294.
+    start = mixture([1.0], [[0.0]], 1.0)
+    found = simulate(np.random.default_rng(11), start, lambda x: 1e4 * x[..., 0], 4, 1000, 1, 20)
+    expected = 4 * integrate.quad(lambda x: x * stats.norm.pdf(x) * stats.norm.cdf(x) ** 3, -9, 9)[0]
+    assert found.mean.mean() == pytest.approx(expected, abs=5 * 0.71 / math.sqrt(20_000))
+
+
 def test_a_grid_has_its_corners_and_volume():
     cells = grid([0.0, -1.0], [1.0, 1.0], 0.3)
     assert cells.x.shape == (4 * 7, 2)
@@ -205,6 +213,7 @@ BAD = [
     (lambda: masses(LINE, grid([-9.0], [9.0], 3.0)), "cells must hold and resolve the model, got a mass"),
     (lambda: drawn(synthetic_weight=1.0), "real must be given where synthetic_weight is finite, got 1.0"),
     (lambda: drawn(synthetic_weight=-1.0), "synthetic_weight must be in"),
+    (lambda: drawn(start=LINE._replace(scale=-LINE.scale)), "scale must be positive and finite, got"),
     (lambda: drawn(users=0), "users must be at least 1, got 0"),
     (lambda: drawn(choices=0), "choices must be at least 1, got 0"),
     (lambda: drawn(rounds=0), "rounds must be at least 1, got 0"),
@@ -218,8 +227,8 @@ BAD = [
 
 
 def drawn(**changes):
-    options = dict(reward=linear, choices=2, users=5, steps=1, paths=1) | changes
-    return particles.simulate(np.random.default_rng(0), LINE, **options)
+    options = dict(start=LINE, reward=linear, choices=2, users=5, steps=1, paths=1) | changes
+    return particles.simulate(np.random.default_rng(0), **options)
 
 
 @pytest.mark.parametrize(("make", "sentence"), BAD, ids=[sentence for _, sentence in BAD])

@@ -95,6 +95,7 @@ def simulate(
     """
     from theorycheck.kernels import particles as kernels
 
+    start = mixture(*start)
     own, data = _real(real, synthetic_weight, start)
     checks.generator(rng)
     users, choices = checks.integer("users", users, 1), checks.integer("choices", choices, 1)
@@ -108,7 +109,7 @@ def simulate(
     rounds = checks.integer("rounds", rounds, 1)
     for _ in range(checks.integer("steps", steps, 0)):
         kernels.propose(rng, *model, proposals)
-        a = _weights(reward, proposals).reshape(paths, users, choices)
+        a = _weights(reward, proposals, choices)
         kernels.keep(rng, a, proposals.reshape(paths, users, choices, dimension), kept)
         points[:, :users] = kept
         kernels.refit(points, share, rounds, LEAST_SCALE, *model)
@@ -133,6 +134,7 @@ def population(
     """
     from theorycheck.kernels import particles as kernels
 
+    start = mixture(*start)
     own, data = _real(real, synthetic_weight, start)
     choices, rounds = checks.choices(choices), checks.integer("rounds", rounds, 1)
     rewards = checks.rewards(reward(cells.x), len(cells.x))
@@ -162,9 +164,10 @@ def _real(real: Points | None, synthetic_weight: float, start: Mixture) -> tuple
     return 1.0 - part, Points(x, part * weight)
 
 
-def _weights(reward: Reward, x: np.ndarray) -> np.ndarray:
-    """e^r in units of the best proposal's: shape (paths, n)."""
+def _weights(reward: Reward, x: np.ndarray, choices: int) -> np.ndarray:
+    """e^r in units of the best that the same user is offered: shape (paths, users, choices)."""
     found = np.asarray(reward(x), float)
     if found.shape != x.shape[:-1] or not np.isfinite(found).all():
         raise ValueError(f"reward must give finite numbers of shape {x.shape[:-1]}, got shape {found.shape}")
-    return np.exp(found - found.max())
+    found = found.reshape(len(x), -1, choices)
+    return np.exp(found - found.max(axis=-1, keepdims=True))
