@@ -35,16 +35,18 @@ def gaussians(
     from scipy import stats
 
     centres = np.asarray(centres, float)
-    if centres.ndim != 2 or centres.shape[1] != 2 or not np.isfinite(centres).all():
+    if centres.ndim != 2 or centres.shape[1] != 2 or not centres.size or not np.isfinite(centres).all():
         raise ValueError(f"centres must be finite and of shape (n, 2), got shape {centres.shape}")
     if not 0 < scale < math.inf:
         raise ValueError(f"scale must be positive and finite, got {scale}")
     count = len(centres)
     shares = checks.probabilities("weights", np.full(count, 1 / count) if weights is None else weights)
     kinds = np.arange(count) if labels is None else np.asarray(labels)
-    names = names or [str(k) for k in range(int(kinds.max()) + 1)]
     if shares.size != count or kinds.shape != (count,):
         raise ValueError(f"weights and labels must have one entry per centre ({count})")
+    if kinds.dtype.kind not in "iu":
+        raise ValueError(f"labels must be integers, got {labels!r}")
+    names = names or [str(k) for k in range(int(kinds.max()) + 1)]
     if kinds.min() < 0 or kinds.max() >= len(names):
         raise ValueError(f"labels must be from 0 to {len(names) - 1}, indices into names, got {labels!r}")
     if np.shape(reward.target) != (2,):

@@ -96,8 +96,8 @@ class Population:
 
 def observed(x, reward: Reward, labels=None, names: Sequence[str] = ()) -> Population:
     """The empirical law of observations x, one entry or row for each, with a reward r(x)."""
-    found = np.asarray(reward(x), float)
-    return Population(np.full(found.shape, 1 / max(found.size, 1)), found, labels, names)
+    found = checks.vector("reward", reward(x))
+    return Population(np.full(found.size, 1 / found.size), found, labels, names)
 
 
 def digits(reward: str | Reward) -> Population:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from theorycheck import checks
 from theorycheck.loops.digits import GAMMA
 
 Reward = Callable[[np.ndarray], np.ndarray]
@@ -31,12 +32,11 @@ class Distance:
     weight: float = GAMMA_DISTANCE
 
     def __post_init__(self) -> None:
-        if not np.isfinite(np.asarray(self.target, float)).all():
-            raise ValueError(f"target must be finite, got {self.target}")
+        checks.vector("target", np.ravel(self.target))
         for name in ("radius", "weight"):
             value = getattr(self, name)
-            if not 0 <= value < np.inf:
-                raise ValueError(f"{name} must be in [0, inf), got {value}")
+            if not isinstance(value, float | int) or not 0 <= value < np.inf:
+                raise ValueError(f"{name} must be a number in [0, inf), got {value!r}")
 
     def __call__(self, x: np.ndarray) -> np.ndarray:
         target = np.asarray(self.target, float)
@@ -54,13 +54,23 @@ def confidence(probabilities: np.ndarray) -> np.ndarray:
 
 
 def class_probability(label: int, weight: float = GAMMA) -> Reward:
-    """γ·q_c(x), as a function of a classifier's probabilities q of shape (m, classes)."""
-    return lambda probabilities: weight * np.asarray(probabilities)[..., label]
+    """γ·q_c(x), as a function of a classifier's probabilities q of shape (m, classes).
+
+    `label` is c ≥ 0; TypeError or ValueError otherwise, and from the reward if there is no such class.
+    """
+    label = checks.integer("label", label, 0)
+
+    def reward(probabilities: np.ndarray) -> np.ndarray:
+        if not label < np.shape(probabilities)[-1]:
+            raise ValueError(f"label must be below {np.shape(probabilities)[-1]}, the classes, got {label}")
+        return weight * np.asarray(probabilities)[..., label]
+
+    return reward
 
 
-def total(*rewards: Reward) -> Reward:
+def total(first: Reward, *others: Reward) -> Reward:
     """The sum of rewards."""
-    return lambda x: sum((reward(x) for reward in rewards[1:]), start=rewards[0](x))
+    return lambda x: sum((reward(x) for reward in others), start=first(x))
 
 
 def scaled(reward: Reward, factor: float) -> Reward:
@@ -69,5 +79,10 @@ def scaled(reward: Reward, factor: float) -> Reward:
 
 
 def clipped(reward: Reward, low: float, high: float) -> Reward:
-    """The reward where it is between `low` and `high`, and the nearer of them elsewhere."""
+    """The reward where it is between `low` and `high`, and the nearer of them elsewhere.
+
+    Raises ValueError for `low` above `high`.
+    """
+    if not low <= high:
+        raise ValueError(f"low must be at most high, got {low} and {high}")
     return lambda x: np.clip(reward(x), low, high)
