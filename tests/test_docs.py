@@ -254,6 +254,21 @@ def test_the_boxes_print_what_they_show():
     assert told == []
 
 
+def test_the_table_of_decorators_and_the_list_of_sets_are_whole():
+    section = THEOREMS.split("## Add a theorem")[1].split("\n## ")[0]
+    decided = (ROOT / "theorycheck/engine/decide").glob("[!_]*.py")
+    assert sorted(re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE)) == sorted(p.stem for p in decided)
+    (sets,) = re.findall(r"Sets: (.*?)\.\n", section, re.DOTALL)
+    known = {name for name in theorycheck.__all__ if hasattr(getattr(theorycheck, name), "strategy")}
+    assert set(re.findall(r"`(\w+)`", sets)) == known
+
+
+def test_every_command_is_in_the_readmes_table():
+    table = README.split("## Commands")[1].split("\n## ")[0]
+    named = set(re.findall(r"^\| `theorycheck (\w+)", table, re.MULTILINE))
+    assert named == {p.stem for p in (ROOT / "theorycheck/commands").glob("[!_]*.py")}
+
+
 # --- the tour ---------------------------------------------------------------------------------------------
 
 TOUR = THEOREMS.split("## A tour of the findings")[1].split("\n## ")[0]

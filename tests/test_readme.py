@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from theorycheck import results
 from theorycheck.engine.catalogue import catalogue
 from theorycheck.new_theorem import write
 
@@ -164,6 +165,33 @@ def test_the_figures_are_those_of_the_list(tmp_path):
     named = re.findall(r"^\| `([a-z-]+)` \|", FIGURES, re.MULTILINE)
     listed = run(FIGURES.split("```")[1].strip().splitlines()[1], tmp_path)
     assert sorted(named) == [line.split()[0] for line in listed.stdout.splitlines()]
+
+
+# --- trained models -----------------------------------------------------------------------------------------
+
+LOOPS = {
+    "fully synthetic": "synthetic", "λ = ½": "half", "λ = 0": "real", "curated only": "curated",
+    "real + curated, λ = ½": "curated-real", "control: no curation": "uncurated",
+    "control: shuffled rewards": "shuffled",
+}  # fmt: skip
+
+
+def test_the_table_of_trained_models_is_that_of_the_stored_results():
+    section = TEXT.split("## Trained models")[1].split("\n## ")[0]
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in re.findall(r"^\|.*$", section, re.M)]
+    preset, found = "", 0
+    for name, loop, _, before, after in rows[2:]:
+        preset = name.strip("`") or preset
+        measures = ("modes_covered",) if preset == "eight-gaussians" else ("class_0", "class_entropy")
+        read = results.read(results.stored(preset))
+        for i, measure in enumerate(measures):
+            values = results.select(read, measure, loop=LOOPS[loop])
+            for cell, seeds in ((before, values[:, 0]), (after, values[:, -1])):
+                mean, _, each = cell.split(";")[i].partition(" (")
+                assert float(mean) == pytest.approx(seeds.mean(), abs=1.01 * last_digit(mean.strip()) / 2)
+                assert not each or sorted(map(int, each.strip(")").split(", "))) == sorted(seeds)
+                found += 1
+    assert found == 22
 
 
 # --- a law and a reward of one's own ------------------------------------------------------------------------
