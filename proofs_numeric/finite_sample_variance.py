@@ -77,6 +77,20 @@ def variance_recursion(protocol, claimed=form.VARIANCES.get):
 
 
 @theorem.symbolic(
+    scope="all n, λ, t > 0, real set kept",
+    rivals={
+        "over the set too": dict(claimed=form.fixed_variance),
+        "renewed": dict(claimed=form.fresh_variance),
+    },
+)
+def variance_given_the_real_set(claimed=form.conditional_variance):
+    """Var(θ_t | set) = λ(1−ρ^{2t})/((1+2λ)n): the same recursion, with a real set that does not vary."""
+    here, later = (form.at_decay(claimed(N, W, t), W, T, DECAY) for t in (T, T + 1))
+    after = oracle.next_moments((0, here), N, W * N, "fixed", real=0)[1]
+    return [equals(claimed(N, W, sp.S(0)), 0), equals(later, after)]
+
+
+@theorem.symbolic(
     at=PROTOCOLS,
     scope="all n, λ > 0",
     rivals={

@@ -7,6 +7,7 @@ integral: a support that moves with θ breaks it.
 """
 
 import functools
+import itertools
 from fractions import Fraction
 
 import numpy as np
@@ -79,20 +80,31 @@ def information_equality(family, sign=-1, centred=1):
             yield equals(product - centred * means[0] * means[1], sign * hessian)
 
 
+def symmetric(name, size):
+    """A symmetric matrix of symbols."""
+    return sp.Matrix(size, size, lambda i, j: sp.Symbol(f"{name}{min(i, j)}{max(i, j)}", real=True))
+
+
 @theorem.symbolic(
-    scope="one parameter, all A, B < 0, all λ > 0",
+    at=[dict(parameters=1), dict(parameters=2)],
+    scope="all symmetric A and B, all λ > 0",
     rivals={
-        "(A + λB)⁻¹λA": dict(formula=lambda a, b, w: w * a / (a + w * b)),
-        "λA⁻¹B": dict(formula=lambda a, b, w: w * b / a),
-        "(A − λB)⁻¹λB": dict(formula=lambda a, b, w: w * b / (a - w * b)),
-        "λ/(1+λ)": dict(formula=lambda a, b, w: w / (1 + w)),
+        "(A + λB)⁻¹λA": dict(formula=lambda a, b, w: (a + w * b).inv() * w * a),
+        "λA⁻¹B": dict(formula=lambda a, b, w: w * a.inv() * b),
+        "(A − λB)⁻¹λB": dict(formula=lambda a, b, w: (a - w * b).inv() * w * b),
+        "λB(A + λB)⁻¹": dict(parameters=2, formula=lambda a, b, w: w * b * (a + w * b).inv()),
+        "λ/(1+λ)": dict(formula=lambda a, b, w: w / (1 + w) * sp.eye(a.rows)),
     },
 )
-def implicit_differentiation(formula=lambda a, b, w: w * b / (a + w * b)):
-    """dθ'/dθ from Φ(θ', θ) = A(θ'−θ*) + λB(θ'−θ) + …= 0 is −Φ_θ/Φ_θ' = λB/(A + λB)."""
-    a, b = sp.symbols("a b", negative=True)
-    equation = a * T + LAMBDA * b * (T - M)
-    return equals(-sp.diff(equation, M) / sp.diff(equation, T), formula(a, b, LAMBDA))
+def implicit_differentiation(parameters, formula=lambda a, b, w: (a + w * b).inv() * w * b):
+    """θ' solves Φ(θ', θ) = A(θ'−θ*) + λB(θ'−θ) + … = 0, so dθ'/dθ = −(∂Φ/∂θ')⁻¹ ∂Φ/∂θ = (A + λB)⁻¹λB."""
+    a, b = (symmetric(name, parameters) for name in "ab")
+    after, before = (sp.symbols(f"{name}:{parameters}", real=True) for name in ("t", "s"))
+    gaps = sp.Matrix(after), sp.Matrix(after) - sp.Matrix(before)
+    solved = sp.solve(list(a * gaps[0] + LAMBDA * b * gaps[1]), after)
+    claimed = formula(a, b, LAMBDA)
+    for i, j in itertools.product(range(parameters), repeat=2):
+        yield equals(sp.diff(solved[after[i]], before[j]), claimed[i, j])
 
 
 # --- a misspecified family in closed form: logistic location, data at ±c ------------------------------------

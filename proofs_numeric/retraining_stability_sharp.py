@@ -46,7 +46,7 @@ theorem = Theorem(
         Assumption(
             "strong-concavity",
             "E_data ∇² log p_θ* ⪯ −αI with α > 0 (scaled to α = 1 where matrices are drawn)",
-            {"curvatures": CurvaturePairs(), "offset": Rationals(0, Fraction(29, 30))},
+            {"curvatures": CurvaturePairs(), "spare": Rationals(Fraction(1, 1000))},
         ),
         Assumption("weight", "the synthetic weight λ is at least 0", {"synthetic_weight": Rationals(0, 100)}),
     ],
@@ -244,7 +244,7 @@ def measured_rate_is_below_the_bound(model, data, bound=sharp_bound):
 
 # --- what α > 0 carries: a Student model, data at ±c --------------------------------------------------------
 
-NU, M = sp.Symbol("nu", positive=True), sp.Symbol("m", real=True)
+NU, U, M = sp.Symbol("nu", positive=True), sp.Symbol("u", positive=True), sp.Symbol("m", real=True)
 
 
 def student_score(x):
@@ -283,25 +283,22 @@ def student_information(degrees, information=(NU + 1) / (NU + 3)):
     return equals(sp.Integral((2 * density * squared).subs(here), (y, 0, sp.oo)), information.subs(here))
 
 
-@functools.cache
-def curvatures_of_two_points(degrees, offset):
-    """(A, B) at θ* = 0 for data at ±√(cν), exactly."""
-    slope = sp.diff(mean_score(sp.sqrt(sp.Rational(offset) * degrees)), M).subs({M: 0, NU: degrees})
-    return sp.nsimplify(sp.simplify(slope)), -sp.Rational(degrees + 1, degrees + 3)
-
-
-@theorem.certified(
-    at=[dict(degrees=nu, offset=c) for nu in (3, 1) for c in (Fraction(1, 3), Fraction(29, 30))],
-    scope="data at ±√(cν), ν = 3 and 1 (Cauchy), λ in {1/10, 2, 20}",
-    rivals={"stable only below ½": dict(stable=lambda weight: weight < Fraction(1, 2))},
-    without={"strong-concavity": dict(offset=Fraction(1))},
+@theorem.symbolic(
+    scope="all ν ≥ 1/1000, data at ±√(ν/(1+u)) with u ≥ 1/1000, all λ ≥ 0",
+    rivals={
+        "not beyond ½": dict(weight=LAMBDA + sp.S.Half, relation=at_least),
+        "farther data too": dict(offset=lambda u: 1 + u),
+    },
+    without={"strong-concavity": dict(spare=Fraction(0), more=0)},
 )
-def closer_data_contract(degrees, offset, stable=lambda weight: True):
+def closer_data_contract(
+    spare=Fraction(1, 1000), more=U, weight=LAMBDA, relation=below, offset=lambda u: 1 / (1 + u)
+):
     """J = λB/(A + λB) < 1 at every λ for data nearer than ±√ν; there it is 1, although λ < ½ too."""
-    real, own = curvatures_of_two_points(degrees, offset)
-    for weight in (sp.Rational(1, 10), sp.S(2), sp.S(20)):
-        factor = weight * own / (real + weight * own)
-        yield below(factor, 1) if stable(weight) else at_least(factor, 1)
+    slope = sp.simplify(sp.diff(mean_score(sp.sqrt(offset(sp.Rational(spare) + more) * NU)), M).subs(M, 0))
+    own = -(NU + 1) / (NU + 3)
+    everywhere = {NU: Rationals(Fraction(1, 1000)), U: Rationals(0), LAMBDA: Rationals(0)}
+    return relation(sp.cancel(weight * own / (slope + weight * own)), 1, over=everywhere)
 
 
 @theorem.computed(
