@@ -34,6 +34,10 @@ def files(tmp_path_factory):
     runs = {"whole": whole_catalogue(), "odd": run_with(odd, theorem("other", "Another"))}
     for name, run in runs.items():
         (folder / f"{name}.html").write_text(run.to_html(), encoding="utf-8")
+    size = 'width="496.8pt" height="300pt" viewBox="0 0 496.8 300"'
+    (folder / "curated-loop.svg").write_text(f'<svg xmlns="http://www.w3.org/2000/svg" {size}/>')
+    drawn = run_with(theorem("reward-ascent"), theorem("curated-density-update"))
+    (folder / "drawn.html").write_text(drawn.to_html(folder), encoding="utf-8")
     return folder
 
 
@@ -111,6 +115,20 @@ def test_nothing_overflows_on_a_phone(visit):
         page.eval_on_selector_all("details", "all => all.forEach(details => details.open = true)")
         assert page.evaluate("document.documentElement.scrollWidth") <= 360
         assert page.evaluate(OVERFLOWING) == []
+
+
+def test_a_figure_keeps_its_size_and_scrolls_on_a_phone(visit):
+    for screen, scrolls in ((PHONE, True), (DESK, False)):
+        page = visit("drawn", viewport=screen)
+        region = page.get_by_role("region", name="Figure: The curated loop")
+        assert region.locator("img").evaluate("e => e.getBoundingClientRect().width") > 496.8 * 4 / 3
+        assert region.evaluate("e => e.scrollWidth > e.clientWidth") is scrolls
+        assert page.evaluate("document.documentElement.scrollWidth") <= screen["width"]
+        assert page.evaluate(OVERFLOWING) == []
+        region.focus()
+        page.keyboard.press("ArrowRight")
+        page.get_by_role("link", name="The curated loop").click()
+        assert page.evaluate("location.hash") == "#figure.curated-loop"
 
 
 def test_it_is_printed_whole(visit):
