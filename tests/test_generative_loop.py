@@ -4,6 +4,7 @@ import errno
 import itertools
 import json
 import os
+import re
 import subprocess
 import sys
 import types
@@ -14,9 +15,13 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="needs torch: pip install 'theorycheck[torch]'")
 
+from PIL import Image  # noqa: E402
+
 from theorycheck import results  # noqa: E402
+from theorycheck.commands import retrain  # noqa: E402
 from theorycheck.generative import (  # noqa: E402
     checkpoints,
+    cifar,
     classifier,
     data,
     generation,
@@ -251,6 +256,9 @@ def test_a_checkpoint_of_another_configuration_is_refused(tmp_path):
 
 
 def test_a_run_of_other_settings_is_refused(tmp_path):
+    # Settings that made nothing, because their data were not there, may change.
+    with pytest.raises(ValueError, match="is not a directory of images"):
+        ran(folder_settings(tmp_path / "none"), tmp_path / "run")
     ran(PLANE.replace(rounds=1), tmp_path / "run")
     with pytest.raises(ValueError, match=r"holds a run with steps = 4, not 5: choose another --out"):
         ran(PLANE.replace(steps=5), tmp_path / "run")
@@ -258,6 +266,90 @@ def test_a_run_of_other_settings_is_refused(tmp_path):
     (tmp_path / "full" / "thesis.tex").write_text("")
     with pytest.raises(ValueError, match="is not empty and holds no run"):
         ran(PLANE, tmp_path / "full")
+
+
+def folder_settings(folder):
+    return presets.default(f"folder:{folder}", "edm").replace(size=8, precision="no")
+
+
+def cifar_of(sizes):
+    def make(folder):
+        for name in (*cifar.TRAIN, *cifar.HELD_OUT):
+            with open(folder / name, "wb") as file:
+                file.truncate(sizes(name))
+        return f"cifar10:{folder}"
+
+    return make
+
+
+def pictures(folder):
+    for index in range(20):
+        Image.new("RGB", (8, 8 + index // 19)).save(folder / f"{index:02}.png")
+    return f"folder:{folder}"
+
+
+def pickled(folder):
+    (folder / "data_batch_1").write_bytes(b"cos\nmkdir\n(S'" + bytes(folder / "owned") + b"'\ntR.")
+    return f"cifar10:{folder}"
+
+
+@pytest.mark.parametrize(
+    ("make", "complaint"),
+    [
+        (lambda folder: f"cifar10:{folder}/none", "is not a directory; fetch CIFAR-10 with theorycheck data"),
+        (lambda folder: f"cifar10:{folder}", "holds no data_batch_1.bin"),
+        (pickled, "reading a pickle runs whatever code it holds"),
+        (cifar_of(lambda name: 3073 * (10_000 - ("3" in name))), "data_batch_3.bin must have 30730000 bytes"),
+        (cifar_of(lambda name: 30730000), "hold 50000 images of class 0, not 5000"),
+        (lambda folder: f"folder:{folder}/none", "is not a directory of images"),
+        (pictures, "images must all be of one size: "),
+    ],
+    ids=["wrong", "empty", "pickle", "truncated", "altered", "no folder", "mixed"],
+)
+def test_wrong_data_end_the_command_in_one_sentence_and_claim_nothing(call, tmp_path, make, complaint):
+    place = tmp_path / "data"
+    place.mkdir()
+    small = ["--size=8"] if "folder" in make(place) else []
+    status, out, err = call("retrain", f"--data={make(place)}", *small, "--seeds=1", f"--out={tmp_path}/run")
+    assert (status, out) == (2, "")
+    assert complaint in err
+    assert len(err.splitlines()) == 1
+    assert not (place / "owned").exists()
+    assert [path.name for path in (tmp_path / "run").iterdir()] == ["settings.toml"]
+
+
+def test_the_command_tells_speed_memory_and_spread(call, tmp_path):
+    options = [f"--set={name}={value}" for name, value in SMALL.items()]
+    arguments = ["retrain", "--data=two-moons", "--rounds=1", "--seeds=2", "--jobs=1", *options]
+    before = torch.get_num_threads()
+    one = ["--synthetic-weight=0.5", "--choices=4", "--reward=distance", "--filter=score"]
+    status, out, err = call(*arguments, *one, f"--out={tmp_path}/run")
+    torch.set_num_threads(before)
+    assert status == 0
+    for pattern in (r"weight-0.5 +mean_reward", r"sliced_w2 .*\d … \d", "training [1-9]", "generation [1-9]"):
+        assert re.search(pattern, out)
+    assert re.search(r"curation [\d.]+ % of generation, host memory at most [1-9]\d* MiB", out)
+    assert re.search(r"seed 1, weight-0.5, round 1: about \d+ min left", err)
+    # Of another reward: not a continuation.
+    status, _, err = call(*arguments, *one, "--choices=2", f"--out={tmp_path}/run")
+    assert status == 2
+    assert "holds a run with loops = " in err.splitlines()[-1]
+    assert len(err.splitlines()) == 1
+
+
+def test_lines_of_progress_estimate_the_time_left():
+    lines = retrain._Lines()
+    now = [lines.began]
+    lines.clock = lambda: now[0]
+    told = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(retrain.click, "echo", lambda text, err: told.append(text))
+        lines(0, "first", 0, 0.001)
+        now[0] += 600
+        lines(0, "first", 0, 0.199)
+        lines(0, "half", 1, 0.05)
+    # A quarter took ten minutes.
+    assert told == ["seed 0, first, round 0: begins", "seed 0, half, round 1: about 30 min left"]
 
 
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EFBIG])

@@ -26,7 +26,7 @@ def report(outcome: Any, out: str) -> RenderableType:
         if report.generation:
             parts.append(f"generation {report.generation:.0f} samples/s")
         if report.curation_share:
-            parts.append(f"curation {100 * report.curation_share:.2g} % of generation")
+            parts.append(f"curation {100 * report.curation_share:.3g} % of generation")
         parts += [f"{device} memory at most {mib:.0f} MiB" for device, mib in report.memory.items()]
         if report.accuracy is not None:
             parts.append(f"classifier right on {100 * report.accuracy:.1f} % of held-out data")

@@ -82,11 +82,11 @@ def run(
 
 
 def _claim(chosen: Settings, out: Path) -> None:
-    """Make the directory this run's own, or find that it is."""
+    """Make the directory this run's own, or find that it is; settings that made nothing yet may change."""
     path = out / "settings.toml"
     if path.is_file():
         complaint = settings.difference(settings.load(path), chosen)
-        if complaint:
+        if complaint and any(other != path for other in out.iterdir()):
             raise ValueError(
                 f"{out} holds a run with {complaint}: choose another --out, or the same settings"
             )
