@@ -15,6 +15,7 @@ import numpy as np
 import sympy as sp
 from scipy import stats
 
+from proofs_numeric._curvatures import FLAT
 from theorycheck import (
     PERDOMO_2020,
     Assumption,
@@ -29,7 +30,7 @@ from theorycheck import (
     at_most,
     equals,
 )
-from theorycheck.loops.linear import FLAT, matrix, row_sum_norm, symmetric_functions
+from theorycheck.loops.linear import matrix, row_sum_norm, symmetric_functions
 from theorycheck.loops.retraining import examples, laws, performative
 from theorycheck.loops.retraining.family import X
 from theorycheck.loops.retraining.laws import Mixture

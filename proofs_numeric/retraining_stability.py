@@ -14,6 +14,7 @@ import numpy as np
 import sympy as sp
 from scipy import stats
 
+from proofs_numeric._curvatures import FLAT, STRETCHED
 from theorycheck import (
     BERTRAND_2024,
     Assumption,
@@ -29,7 +30,7 @@ from theorycheck import (
     below,
     equals,
 )
-from theorycheck.loops.linear import FLAT, STRETCHED, matrix, row_sum_norm, symmetric_functions
+from theorycheck.loops.linear import matrix, row_sum_norm, symmetric_functions
 from theorycheck.loops.retraining import examples, families, laws, rates
 from theorycheck.loops.retraining.ascent import value
 from theorycheck.loops.retraining.family import X

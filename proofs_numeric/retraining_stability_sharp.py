@@ -13,6 +13,7 @@ from fractions import Fraction
 import numpy as np
 import sympy as sp
 
+from proofs_numeric._curvatures import FLAT, STRETCHED
 from theorycheck import (
     DERIVED,
     Assumption,
@@ -27,7 +28,7 @@ from theorycheck import (
     below,
     equals,
 )
-from theorycheck.loops.linear import FLAT, STRETCHED, matrix, row_sum_norm, symmetric_functions
+from theorycheck.loops.linear import matrix, row_sum_norm, symmetric_functions
 from theorycheck.loops.retraining import examples, rates
 from theorycheck.loops.retraining.families import student
 from theorycheck.loops.retraining.maps import Retraining

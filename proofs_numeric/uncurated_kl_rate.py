@@ -11,6 +11,7 @@ from fractions import Fraction
 import numpy as np
 import sympy as sp
 
+from proofs_numeric._curvatures import FLAT, NUMBERS
 from theorycheck import (
     FERBACH_2024,
     Assumption,
@@ -25,7 +26,7 @@ from theorycheck import (
     below,
     equals,
 )
-from theorycheck.loops.linear import FLAT, NUMBERS, norm_gap, symmetric_functions
+from theorycheck.loops.linear import norm_gap, symmetric_functions
 from theorycheck.loops.retraining import examples, rates
 from theorycheck.loops.retraining.divergence import NEAR, divergence, kl_limit, late_ratio
 from theorycheck.loops.retraining.examples import CLOSE, CLOSE_TOO

@@ -10,6 +10,7 @@ from fractions import Fraction
 import numpy as np
 import sympy as sp
 
+from proofs_numeric._curvatures import FLAT, NUMBERS, SKEWED
 from theorycheck import (
     DERIVED,
     Assumption,
@@ -23,7 +24,7 @@ from theorycheck import (
     below,
     equals,
 )
-from theorycheck.loops.linear import FLAT, NUMBERS, SKEWED, norm_gap, symmetric_functions
+from theorycheck.loops.linear import norm_gap, symmetric_functions
 from theorycheck.loops.retraining import examples, rates
 from theorycheck.loops.retraining.divergence import divergence, kl_limit
 from theorycheck.loops.retraining.examples import CLOSE, CLOSE_TOO, FAR, FAR_TOO

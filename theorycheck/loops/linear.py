@@ -27,13 +27,6 @@ def row_sum_norm(square: sp.Matrix) -> sp.Rational:
     return max(sum(abs(entry) for entry in square.row(i)) for i in range(square.rows))
 
 
-# Pairs (−A, −B) at which statements about all pairs are seen to be sharp, or to need α > 0.
-NUMBERS = ((1,),), ((3,),)
-SKEWED = ((1, 0), (0, 100)), ((1, 9), (9, 100))
-STRETCHED = ((1, 0), (0, 10**4)), ((2, 140), (140, 10**4))
-FLAT = ((1, 0), (0, 0)), ((1, 0), (0, 1))
-
-
 def norm_gap(curvatures: Sequence, kappa: Any, weight: Any, rate: Callable[..., Any]) -> sp.Matrix:
     """ρ²(A + λB)² − λ²B² with α = 1, positive semidefinite iff ‖(A + λB)⁻¹λB‖₂ ≤ ρ = rate(λ, α, κ, 1).
 
