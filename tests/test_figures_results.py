@@ -190,11 +190,11 @@ def test_missing_results_say_which_command_makes_them(name, tmp_path, monkeypatc
     ("name", "preset"), [("mode-collapse", "eight-gaussians"), ("bias-amplification", "digits")]
 )
 def test_where_no_run_ended_the_command_that_makes_one_is_told(name, preset, tmp_path):
-    for run in (tmp_path, tmp_path / "none"):
+    for run, told in ((tmp_path, tmp_path), (tmp_path / "none", tmp_path / "none"), (__file__, "DIR")):
         _, _, error = call("figures", name, "--out", tmp_path / "out", "--run", run)
         assert isinstance(error, ValueError)
         assert str(error).startswith("--run must be the directory of a theorycheck retrain run that ended")
-        assert str(error).endswith(f"`theorycheck retrain --preset {preset} --out {run}` makes one")
+        assert str(error).endswith(f"`theorycheck retrain --preset {preset} --out {told}` makes one")
     assert list((tmp_path / "out").iterdir()) == []
 
 

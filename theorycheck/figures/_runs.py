@@ -37,9 +37,10 @@ def read(given: str | None, preset: str, figure: str) -> Run:
     if given is not None:
         table = points = Path(given)
         if not results.ended(given):
+            out = "DIR" if Path(given).is_file() else shlex.quote(given)
             raise MissingResults(
                 f"--run must be the directory of a theorycheck retrain run that ended, got {given}: "
-                f"`theorycheck retrain --preset {preset} --out {shlex.quote(given)}` makes one"
+                f"`theorycheck retrain --preset {preset} --out {out}` makes one"
             )
     elif not (table.is_file() and points.is_file()):
         raise MissingResults(
