@@ -326,6 +326,7 @@ def test_the_command_writes_a_page(call, stored, tmp_path):
     [
         ('{"schema": 2}', "run.json is not a run of schema 1"),
         ("{", "run.json is not JSON"),
+        ("[" * 100_000, "run.json is not JSON"),
         (None, "cannot read"),
     ],
 )
@@ -381,6 +382,12 @@ def test_a_figure_stands_at_its_first_theorem_and_is_linked_from_the_others(tmp_
     (told,) = [text for tag, _, text in read.found if tag == "figcaption" and "What is" in text]
     assert "Gap rate is measured" in told
     assert read.values("id").count(f"figure.{name}") == 1
+
+
+def test_a_caption_that_is_no_text_does_not_stop_the_page(tmp_path):
+    (tmp_path / "tightness.svg").write_text("<svg xmlns='http://www.w3.org/2000/svg'/>")
+    (tmp_path / "tightness.txt").write_bytes(b"All \xff of it.")
+    assert "All \ufffd of it." in run_with(catalogued("reward-ascent")).to_html(tmp_path)
 
 
 def test_a_figure_of_no_theorem_of_the_run_is_left_out(tmp_path):

@@ -55,6 +55,6 @@ def pictures(folder: str | Path, theorems: Iterable[TheoremView]) -> dict[str, l
 def _read(folder: str | Path, name: str, shown: str) -> tuple[str, str]:
     """The caption and the image of a figure, as an address that holds it."""
     image, told = (Path(folder) / f"{name}.{ending}" for ending in ("svg", "txt"))
-    caption = told.read_text(encoding="utf-8").split("\n\n")[0] if told.is_file() else shown
+    caption = told.read_text(encoding="utf-8", errors="replace").split("\n\n")[0] if told.is_file() else shown
     source = "data:image/svg+xml;base64," + base64.b64encode(image.read_bytes()).decode()
     return " ".join(caption.split()), source
