@@ -213,6 +213,7 @@ def test_verify_refuses_a_bad_file(call, tmp_path, text, words):
     [
         (None, ["cannot read"]),
         ("{", ["not JSON"]),
+        ("[" * 100_000, ["not JSON"]),
         ("[1]", ["schema"]),
         ('{"schema": 2}', ["schema 1"]),
         ('{"schema": 1}', ["second.json"]),
@@ -323,6 +324,16 @@ def test_python_refuses_bad_options(coin, options):
         theorycheck.verify(coin, **options)
 
 
+def test_provenance_is_of_the_code_that_decides(coin, monkeypatch):
+    """Not of what the files say at the end of a long run."""
+    told = []
+    monkeypatch.setattr(
+        "theorycheck.engine.suite.provenance", lambda workers: told.append("provenance") or {}
+    )
+    theorycheck.verify(coin, listener=lambda event, *_: told.append(event))
+    assert told[:2] == ["provenance", "begin"]
+
+
 @pytest.mark.parametrize("target", [None, 3])
 def test_python_refuses_what_is_no_target(target):
     with pytest.raises((ValueError, TypeError)):
@@ -348,22 +359,52 @@ def test_exit_status_of_the_process(arguments, status, wrong):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no SIGINT for a child process")
-@pytest.mark.parametrize("patience", [0.0, 1.0])
-def test_an_interrupt_stops_at_once_and_leaves_nothing(tmp_path, patience):
+@pytest.mark.parametrize(
+    ("number", "patience", "expected", "told"),
+    [
+        (signal.SIGINT, 0.0, 130, "interrupted"),
+        (signal.SIGINT, 1.0, 130, "interrupted"),
+        (signal.SIGTERM, 1.0, 143, "terminated"),
+    ],
+)
+def test_an_interrupt_stops_at_once_and_leaves_nothing(tmp_path, number, patience, expected, told):
     command = [sys.executable, "-c", MAIN, "verify", "--json", str(tmp_path / "run.json")]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, encoding="utf-8") as process:
         try:
             assert process.stderr.readline().startswith("deciding ")
             time.sleep(patience)
             began = time.monotonic()
-            process.send_signal(signal.SIGINT)
+            process.send_signal(number)
             status = process.wait(timeout=20)
             took = time.monotonic() - began
             rest = process.stderr.read()
         finally:
             process.kill()
-    assert status == 130
+    assert status == expected
     assert took < 2 * max(1, os.getloadavg()[0] / os.cpu_count())  # a busy machine is no fault of ours
-    assert rest.splitlines()[-1] == "interrupted"
+    assert rest.splitlines()[-1] == told
     assert "Traceback" not in rest
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no SIGUSR1")
+def test_another_signal_does_not_end_the_watch(tmp_path):
+    """A theorem's file may have handlers of its own."""
+    path = tmp_path / "own.py"
+    path.write_text(
+        "import os, signal, time\nsignal.signal(signal.SIGUSR1, lambda *_: None)\n"
+        "os.kill(os.getpid(), signal.SIGUSR1)\ntime.sleep(0.5)\n"
+        "os.kill(os.getpid(), signal.SIGINT)\ntime.sleep(30)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", MAIN, "verify", str(path)], capture_output=True, timeout=25)
+    assert (done.returncode, done.stderr.split()) == (130, [b"interrupted"])
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no shell that closes a stream")
+@pytest.mark.parametrize(("closed", "status"), [(">&-", 0), ("2>&-", 0), ("--json /dev/full", 2)])
+def test_streams_that_take_nothing(coin, closed, status):
+    command = f"{sys.executable} -m theorycheck verify {coin}::doubles {closed}"
+    done = subprocess.run(command, shell=True, capture_output=True, text=True, encoding="utf-8")
+    assert done.returncode == status, done.stderr
+    assert "Traceback" not in done.stderr
+    assert status == 0 or "cannot write --json /dev/full: " in done.stderr

@@ -1,4 +1,4 @@
-"""Ctrl-C ends the process at once and leaves no half-written file."""
+"""Ctrl-C and `kill` end the process at once and leave no half-written file."""
 
 from __future__ import annotations
 
@@ -11,32 +11,34 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+STATUS = {signal.SIGINT: (130, "interrupted"), signal.SIGTERM: (143, "terminated")}
 UNFINISHED: set[Path] = set()  # temporary files, to be removed whatever ends the process
 
 
 @contextlib.contextmanager
 def interruptible() -> Iterator[None]:
-    """Ctrl-C ends the process at once, from a thread of its own.
+    """Ctrl-C and `kill` end the process at once, from a thread of its own.
 
     An exception would have to wait until compiled code returns, and may be swallowed by whatever it falls
     into (an import, a callback of the garbage collector).
     """
-    if signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
-        yield
-        return
+    usual = (signal.default_int_handler, signal.SIG_DFL)
+    before = {number: signal.getsignal(number) for number in STATUS if signal.getsignal(number) in usual}
     receiver, sender = socket.socketpair()
     sender.setblocking(False)
 
     def watch() -> None:
         with receiver:
-            interrupted = signal.SIGINT in receiver.recv(1)
-        if interrupted:
-            for path in list(UNFINISHED):
-                path.unlink(missing_ok=True)
-            sys.stderr.write("interrupted\n")
-            leave(130)
+            for number in iter(lambda: receiver.recv(1), b""):
+                if number[0] in before:
+                    status, told = STATUS[signal.Signals(number[0])]
+                    for path in list(UNFINISHED):
+                        path.unlink(missing_ok=True)
+                    sys.stderr.write(f"{told}\n")
+                    leave(status)
 
-    before = signal.signal(signal.SIGINT, lambda *_: None)
+    for number in before:
+        signal.signal(number, lambda *_: None)
     fd = signal.set_wakeup_fd(sender.fileno(), warn_on_full_buffer=False)
     watcher = threading.Thread(target=watch, daemon=True)
     watcher.start()
@@ -44,7 +46,8 @@ def interruptible() -> Iterator[None]:
         yield
     finally:
         signal.set_wakeup_fd(fd)
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
         sender.close()
         watcher.join()
 

@@ -77,7 +77,13 @@ def writing(path: str | None, form: str = "json", option: str | None = None, **d
         raise ValueError(f"cannot write {told}: it is a directory")
     if target.exists() and not target.is_file():
         # A pipe or a device is written to, not replaced.
-        yield lambda run: target.write_text(text(run), encoding="utf-8")
+        def put(run: Any) -> None:
+            try:
+                target.write_text(text(run), encoding="utf-8")
+            except OSError as error:
+                raise ValueError(f"cannot write {told}: {error.strerror}") from error
+
+        yield put
         return
     with replacing(target, told) as file:
         yield lambda run: file.write(text(run).encode("utf-8"))

@@ -56,6 +56,7 @@ def verify(
             for claim in claims
             for parameters in claim.at(profile)
         ]
+        origin = provenance(context.executor.workers)  # before anybody edits the files
         found = decide_instances(jobs, context, fail_fast, listener)
     theorems = []
     for theorem, claims in selection.claims:
@@ -73,7 +74,7 @@ def verify(
         alpha=context.budget.alpha,
         profile=profile,
         seconds=time.perf_counter() - began,
-        provenance=provenance(context.executor.workers),
+        provenance=origin,
         theorems=tuple(theorems),
     )
 
