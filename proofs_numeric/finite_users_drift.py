@@ -13,9 +13,10 @@ import math
 from fractions import Fraction
 
 import numpy as np
+from scipy import special
 
-from theorycheck import DERIVED, Assumption, Enclosed, Integers, Theorem, at_least, at_most, equals, mean
-from theorycheck.loops import curation, particles, planar, users
+from theorycheck import DERIVED, Assumption, Enclosed, Integers, Theorem, at_most, equals, mean
+from theorycheck.loops import curation, mixed, particles, planar, users
 
 theorem = Theorem(
     key="finite-users-drift",
@@ -152,24 +153,31 @@ def error_stays_small_with_real_data(count, choices, part, root=lambda N: N**-0.
     return at_most(Enclosed(found, 1e-11), eta * root(count) / (1 - eta * choices), scale=1)
 
 
+def extinction(offspring):
+    """q = e^{−h(1−q)}: how often a branching process of Poisson mean h dies out (Watson and Galton 1875)."""
+    return -float(special.lambertw(-offspring * math.exp(-offspring)).real) / offspring
+
+
 @theorem.computed(
-    at=[dict(count=N) for N in (16, 64, 256)],
-    scope="K = 2, a = (1/10, 1), p_0(top) = 1/N, t = 60",
-    margin=0.01,
+    at=[dict(low=0.1, choices=2), dict(low=0.5, choices=5)],
+    scope="p_0(top) = 1/N, t = 60, extrapolated from 128 and 256 users",
+    margin=0.005,
     rivals={
-        "as in the population": dict(law=lambda chain: 1 - chain.population[-1]),
+        "as in the population": dict(chance=lambda offspring: 0.0),
+        "at once or never": dict(chance=lambda offspring: math.exp(-offspring)),
+        "a_2/a* forgotten": dict(low=0.1, choices=2, favour=lambda K, low: K),
         "with real data too": dict(weight=4.0),
     },
 )
-def rare_state_is_lost_for_ever(
-    count, weight=math.inf, law=lambda chain: chain.chance[-1] @ (chain.share == 0)
-):
-    """The best state is lost with probability .2 or more if N users meet it about once: it never comes back.
+def rare_state_is_lost_for_ever(low, choices, weight=math.inf, favour=mixed.largest_ratio, chance=extinction):
+    """A best state that N users meet about once is lost with probability q > 0, and never comes back.
 
-    So E_t a → a* needs N → ∞ first, and no rate in N holds for all p_0: the population tends to the top.
+    Each user who keeps it makes Poisson many do so next time, h = K/(1 + (K−1)a_2/a*) in the mean. So E_t a
+    → a* needs N → ∞ first, and no rate in N holds for all p_0: the population tends to the top.
     """
-    chain = users.law(count, 0.1, 2, weight, 60, 1 / count)
-    return at_least(Enclosed(law(chain), 1e-10), 0.2, scale=1)
+    laws = (users.law(N, low, choices, weight, 60, 1 / N) for N in (128, 256))
+    few, many = (float(law.chance[-1] @ (law.share == 0)) for law in laws)
+    return equals(Enclosed(2 * many - few, abs(many - few)), chance(favour(choices, low)), scale=1)
 
 
 # --- particles ----------------------------------------------------------------------------------------------

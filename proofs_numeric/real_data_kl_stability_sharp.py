@@ -2,8 +2,8 @@
 
 As p_t/p_ref lies between m = 1/(1+λ) and M = 1/(1 − λ(K−1)), convexity of u log u bounds KL(p_t‖p_ref) by a
 chord. KL(p_ref‖p_t) ≤ log(1+λ) needs no threshold. The rewards' range moves the threshold, as K/(1 +
-(K−1)a_min/a*) takes the place of K. Beyond it the KL grows without bound as the best state gets rarer. In ℓ1
-the loop contracts by λK/(1+λ), which is sharp.
+(K−1)a_min/a*) takes the place of K. Beyond it the KL grows without bound as the best state gets rarer. What
+becomes of other starts is in `real-data-contraction`.
 """
 
 from fractions import Fraction
@@ -27,7 +27,7 @@ from theorycheck import (
     equals,
 )
 from theorycheck.formula import precision
-from theorycheck.loops import exact, mixed
+from theorycheck.loops import mixed
 from theorycheck.loops.divergences import kl, logarithm, ratio, times
 
 theorem = Theorem(
@@ -270,40 +270,6 @@ def kl_vanishes_at_a_fixed_time(horizon, rarity, later=0, behind=0):
     history = mixed.two_states(rare, Fraction(1, 10**6), 2, weight, max(horizon, later))
     top = mixed.peak(weight, 2, horizon - behind)
     return at_most(kl(history[-1], history[0]), sp.Rational(top) * rare * sp.log(sp.Rational(top)))
-
-
-# --- contraction --------------------------------------------------------------------------------------------
-
-
-@theorem.forall(
-    examples=40,
-    given={"law": FiniteLaws((3, 3)), "other": FiniteLaws((3, 3)), "weight": Rationals(0, 20)},
-    rivals={
-        "K − 1 for K": dict(
-            law=RARE, other=RARE._replace(p=(Fraction(1), Fraction(0))), choices=3, weight=HALF, less=1
-        )
-    },
-)
-def loop_contracts(law, other, choices, weight, less=0):
-    """In ℓ1 two laws come together by λK/(1+λ) a step: what is kept is a function of K draws.
-
-    So for λ < 1/(K−1) the loop has one mixed.summit, whatever p_0, and reaches it at that geometric rate.
-    """
-    after = [exact.step(p, law.a, choices, law.p, weight) for p in (law.p, other.p)]
-    distances = [sum(abs(x - y) for x, y in zip(*pair, strict=True)) for pair in ((law.p, other.p), after)]
-    return at_most(distances[1], weight * (choices - less) / (1 + weight) * distances[0])
-
-
-@theorem.certified(
-    at=[dict(choices=K) for K in (2, 5, 20)],
-    scope="p = (1 − 10⁻⁹, 10⁻⁹), p' = (1, 0), a = (10⁻⁹, 1), λ = 1/K",
-    rivals={"attained": dict(slack=0)},
-)
-def contraction_is_sharp(choices, slack=Fraction(1, 10**6)):
-    """The factor is at least (1 − 10⁻⁶)·λK/(1+λ) there."""
-    rare, weight = Fraction(1, 10**9), Fraction(1, choices)
-    moved = exact.step((1 - rare, rare), (rare, Fraction(1)), choices, (1, 0), weight)[1]
-    return at_least(moved, (1 - slack) * weight * choices / (1 + weight) * rare)
 
 
 # --- real data ----------------------------------------------------------------------------------------------
