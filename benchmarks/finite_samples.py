@@ -6,6 +6,8 @@ from functools import partial
 import numpy as np
 
 from benchmarks import Row, side_by_side
+from theorycheck.loops.retraining import multivariate
+from theorycheck.loops.retraining.exponential import Gaussian
 from theorycheck.loops.retraining.samples import points, simulate
 
 WEIGHT, STEPS = 0.5, 20
@@ -24,6 +26,26 @@ def rows() -> Iterator[Row]:
             f"{family}, {kernel}, n={samples}, λ={WEIGHT}, steps={STEPS}, paths={paths}",
             partial(simulate, np.random.default_rng(1), family, samples, WEIGHT, STEPS, paths, kernel=kernel),
             partial(baseline, np.random.default_rng(2), *points(samples, WEIGHT), paths),
+            "NumPy over paths",
+        )
+    for d, kernel, samples, paths in (
+        (3, "literal", 20, 2048),
+        (3, "reduced", 20, 2048),
+        (10, "reduced", 200, 256),
+    ):
+        yield side_by_side(
+            f"Gaussian in {d} dimensions, {kernel}, n={samples}, λ={WEIGHT}, steps={STEPS}, paths={paths}",
+            partial(
+                multivariate.simulate,
+                np.random.default_rng(1),
+                samples,
+                WEIGHT,
+                STEPS,
+                paths,
+                data=Gaussian(np.zeros(d), np.eye(d)),
+                kernel=kernel,
+            ),
+            partial(numpy_multivariate, np.random.default_rng(2), *points(samples, WEIGHT), paths, d),
             "NumPy over paths",
         )
 
@@ -61,6 +83,25 @@ def numpy_gaussian(rng: np.random.Generator, real: int, synthetic: int, paths: i
         history[0, :, t + 1] = drawn.mean(axis=1)
         history[1, :, t + 1] = np.log(drawn.std(axis=1))
     return history
+
+
+def numpy_multivariate(
+    rng: np.random.Generator, real: int, synthetic: int, paths: int, d: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """μ_t, shape (paths, steps + 1, d), and Σ_t, (paths, steps + 1, d, d)."""
+    mean = np.zeros((paths, STEPS + 1, d))
+    covariance = np.zeros((paths, STEPS + 1, d, d))
+    covariance[:, 0] = np.eye(d)
+    drawn = np.empty((paths, real + synthetic, d))
+    drawn[:, :real] = rng.standard_normal((paths, real, d))
+    for t in range(STEPS):
+        factor = np.linalg.cholesky(covariance[:, t])
+        own = rng.standard_normal((paths, synthetic, d)) @ factor.transpose(0, 2, 1)
+        drawn[:, real:] = own + mean[:, t, None]
+        mean[:, t + 1] = drawn.mean(axis=1)
+        centred = drawn - mean[:, t + 1, None]
+        covariance[:, t + 1] = centred.transpose(0, 2, 1) @ centred / (real + synthetic)
+    return mean, covariance
 
 
 def numpy_poisson(rng: np.random.Generator, real: int, synthetic: int, paths: int) -> np.ndarray:

@@ -50,7 +50,7 @@ def loop(rng, reduced, location, root, start, real, synthetic, fresh, ddof, mean
             for i in range(d):
                 for j in range(d):
                     total = 0.0
-                    for k in range(min(i, j) + 1):
+                    for k in range(i + 1):
                         total += model[i, k] * model[j, k]
                     covariance[path, t, i, j] = total
 

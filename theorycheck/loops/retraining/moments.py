@@ -31,7 +31,7 @@ def of_squares(count, power):
 
 
 @functools.cache
-def moments(n, synthetic, steps, protocol, ddof=0, degree=4):
+def moments(n, synthetic, steps, protocol, ddof, degree):
     """E X^i V^j μ_t^a σ_t^b by its powers (i, j, a, b), for all with i + 2j + a + b up to `degree`, b even.
 
     Odd powers of the means vanish. n = 0 is the loop without real points.
