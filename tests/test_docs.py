@@ -15,9 +15,11 @@ from pathlib import Path
 import cifar_files
 import layout
 import pytest
+from pages import whole_catalogue
 from promotion import promotions
 
 import theorycheck
+from theorycheck import figures
 from theorycheck.engine.catalogue import find
 from theorycheck.new_theorem import template, write
 
@@ -30,6 +32,7 @@ README, THEOREMS, _ = DOCUMENTS.values()
 
 # What takes long is run at a smaller size; names in capitals stand for the reader's own.
 QUICK, DRAWN = "reward-ascent::bound_is_sharp", "reward-ascent::literal_reward_rises"
+QUICKER = " ".join(name for name in figures.names() if name != "tightness")
 SMALL = {
     "theorycheck verify": f"theorycheck verify {QUICK}",
     "theorycheck verify KEY": f"theorycheck verify {QUICK}",
@@ -49,7 +52,11 @@ SMALL = {
     ),
     "theorycheck stability FILE.py": "theorycheck stability my_logistic.py --synthetic-weight 0.5",
     "theorycheck curate --law FILE": "theorycheck curate --law law.csv --choices 2 --steps 3",
-    "theorycheck figures NAME --out DIR": "theorycheck figures mode-collapse --out figures",
+    # Deciding the whole catalogue takes half of the time of all figures: that one reads a run.
+    "theorycheck figures --out DIR --format svg": (
+        f"theorycheck figures {QUICKER} --out DIR --format svg"
+    ),
+    "theorycheck figures NAME --out DIR": "theorycheck figures tightness --run whole.json --out DIR",
     "theorycheck retrain --preset NAME --out DIR": "theorycheck retrain --preset digits --out digits",
     "theorycheck data cifar10 --out DIR": "theorycheck data cifar10 --out data",
     # Other tests run the mutants of a small project.
@@ -120,6 +127,7 @@ def desk(tmp_path_factory):
     (folder / "collapse.toml").write_text(grid.replace("20_000", "200"), encoding="utf-8")
     (folder / "law.csv").write_text("p,r,label\n0.5,0,a\n0.5,1,b\n", encoding="utf-8")
     (folder / "run.json").write_text(theorycheck.verify(QUICK).to_json(), encoding="utf-8")
+    (folder / "whole.json").write_text(whole_catalogue().to_json(), encoding="utf-8")
     return folder
 
 

@@ -342,8 +342,9 @@ def test_what_is_refused(arguments, words, tmp_path):
 
 
 def started(*arguments):
-    """The command in a process of its own."""
-    code = "from theorycheck.cli import main; main()"
+    """The command in a process of its own, which interrupts reach even where this one ignores them."""
+    code = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler);"
+    code += "from theorycheck.cli import main; main()"
     return subprocess.Popen(
         [sys.executable, "-c", code, "figures", *map(str, arguments)],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, encoding="utf-8",
