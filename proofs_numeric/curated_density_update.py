@@ -30,8 +30,7 @@ from theorycheck import (
     mean,
 )
 from theorycheck.formula import ball, precision
-from theorycheck.loops import curation, enclosures, exact
-from theorycheck.loops.retraining import laws
+from theorycheck.loops import curation, enclosures, exact, populations
 
 theorem = Theorem(
     key="curated-density-update",
@@ -315,21 +314,19 @@ def one_choice_changes_nothing(choices=1):
     margin=1e-6,
     rivals={
         "a grid of 100 states": dict(
-            reward_law=lambda span: laws.Points(np.linspace(0, span, 100), np.full(100, 0.01))
+            of=lambda span: populations.Population(np.full(100, 0.01), np.linspace(0, span, 100))
         ),
         "K = 3": dict(choices=3),
     },
 )
 def continuous_laws_are_quadratures(
-    span, reward_law=lambda span: laws.points(stats.uniform(0, span)), choices=2
+    span, of=lambda span: populations.of_rewards(stats.uniform(0, span)), choices=2
 ):
     """The loop depends on x only through r(x): weighted points of the reward's law give H on a continuum.
 
     For r uniform on [0, s] and K = 2, H(x) = 2·E a/(a + e^R) = (2/s)·[s − log((a + e^s)/(a + 1))].
     """
-    points = reward_law(span)
-    kept = points.weight > 1e-25
-    r, mass = points.x[kept], points.weight[kept] / points.weight[kept].sum()
-    a = np.exp(r)
+    p, reward = of(span).levels[:2]
+    a = np.exp(reward)
     exact_ratio = 2 / span * (span - np.log((a + np.exp(span)) / (a + 1)))
-    return equals(Enclosed(curation.choice_ratio(mass, r, choices), 1e-10), exact_ratio)
+    return equals(Enclosed(curation.choice_ratio(p, reward, choices), 1e-10), exact_ratio)

@@ -12,7 +12,7 @@ from fractions import Fraction
 
 import numpy as np
 import sympy as sp
-from scipy import integrate, stats
+from scipy import integrate
 
 from proofs_numeric._laws import THREE
 from theorycheck import (
@@ -28,8 +28,7 @@ from theorycheck import (
     at_most,
     equals,
 )
-from theorycheck.loops import curation, digits, exact
-from theorycheck.loops.retraining import laws
+from theorycheck.loops import curation, digits, exact, populations
 
 theorem = Theorem(
     key="curated-mixture-fixed-point",
@@ -234,9 +233,8 @@ def threshold_of_the_example(value=0.515, threshold=lambda moment: 1 - 1 / momen
 @functools.cache
 def thin_topped():
     """Weighted points of the density 3(1−r)²."""
-    points = laws.points(stats.beta(1, 3))
-    kept = points.weight > 1e-25
-    return points.weight[kept] / points.weight[kept].sum(), points.x[kept]
+    law = populations.of_density(lambda r: 3 * (1 - r) ** 2, 0, 1)
+    return law.p, law.reward
 
 
 @theorem.computed(

@@ -12,7 +12,7 @@ from fractions import Fraction
 import numpy as np
 import sympy as sp
 
-from proofs_numeric._laws import CLOSE, CLOSER, LOW_FIRST, THREE
+from proofs_numeric._laws import CLOSE, CLOSER, LOW_FIRST, THREE, mean_weight
 from theorycheck import (
     DERIVED,
     Assumption,
@@ -292,21 +292,6 @@ def gain_stays_on_random_laws(choices, weight, steps, constant=share):
 # --- the loop as the paper runs it --------------------------------------------------------------------------
 
 
-def weight_after(rng, size, choices, users, weight, steps):
-    """E a under the model after literal generations from the three-state law."""
-    p = curation.simulate(
-        rng,
-        np.array(THREE.p, float),
-        np.log(np.array(THREE.a, float)),
-        choices,
-        users,
-        steps,
-        size,
-        synthetic_weight=weight,
-    )
-    return p @ np.array(THREE.a, float)
-
-
 def overstated(choices, steps):
     """By how much the rival constant 1 is above the exact first gain at λ = ½."""
     return bound(THREE, choices, 1) - gains(THREE, choices, HALF, 1)[0]
@@ -320,5 +305,5 @@ def overstated(choices, steps):
 )
 def literal_gain_is_kept(choices, steps, constant=share):
     """The bound holds for E E_t a however few users there are: p_t ≥ p_ref/(1+λ) in every run."""
-    drawn = mean(weight_after, choices, 5, 0.5, steps, bounds=(0.2, 1.0))
+    drawn = mean(mean_weight, choices, 5, steps, 0.5, bounds=(0.2, 1.0))
     return at_least(drawn, exact.mean(THREE.p, THREE.a) + bound(THREE, choices, constant(HALF)), scale=1)

@@ -11,10 +11,9 @@ import operator
 from fractions import Fraction
 from math import inf
 
-import numpy as np
 import sympy as sp
 
-from proofs_numeric._laws import CLOSE, CLOSER, HALVES, THREE
+from proofs_numeric._laws import CLOSE, CLOSER, HALVES, THREE, mean_weight
 from theorycheck import (
     FERBACH_2024,
     Assumption,
@@ -29,7 +28,7 @@ from theorycheck import (
     equals,
     mean,
 )
-from theorycheck.loops import curation, exact
+from theorycheck.loops import exact
 
 theorem = Theorem(
     key="reward-ascent",
@@ -283,13 +282,6 @@ def variance_can_rise(choices, sign=1):
 # --- the loop as the paper runs it --------------------------------------------------------------------------
 
 
-def weight_after(rng, size, choices, users):
-    """E a under the model after one literal generation, from the three-state law."""
-    a = np.array(THREE.a, float)
-    p = curation.simulate(rng, np.array(THREE.p, float), np.log(a), choices, users, 1, size)
-    return p @ a
-
-
 def overstated(choices):
     """By how much the bound with Var/E a in place of ((K−1)/K)·Var/a* is above the truth."""
     bound = exact.mean(THREE.p, THREE.a) + exact.variance(THREE.p, THREE.a) / exact.mean(THREE.p, THREE.a)
@@ -304,5 +296,5 @@ def overstated(choices):
 def literal_reward_rises(choices, bound=lambda K, variance, average: share(K) * variance):
     """E_{t+1} a ≥ E_t a + ((K−1)/K)·Var_t(a)/a* in the literal loop, a* = 1."""
     average, variance = exact.mean(THREE.p, THREE.a), exact.variance(THREE.p, THREE.a)
-    drawn = mean(weight_after, choices, 20, bounds=(0.2, 1.0))
+    drawn = mean(mean_weight, choices, 20, 1, inf, bounds=(0.2, 1.0))
     return at_least(drawn, average + bound(choices, variance, average), scale=1)

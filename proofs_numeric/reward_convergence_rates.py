@@ -28,7 +28,7 @@ from theorycheck import (
     equals,
 )
 from theorycheck.formula import ball, precision
-from theorycheck.loops import curation, exact, mixed
+from theorycheck.loops import curation, exact, mixed, populations
 from theorycheck.loops.retraining import laws
 
 BETAS = (sp.Rational(1, 2), sp.S(1), sp.S(2), 0.5, 1.0, 2.0)
@@ -166,10 +166,9 @@ def shortfall(beta, choices, worse=0.0):
     So p_0(r > r* − u) = (1 − worse)·u^β for u ≤ 1. The loop depends on x only through r(x), so the law of the
     reward is all that it needs: a quadrature.
     """
-    points = laws.points(laws.Mixture((1 - worse, worse), (stats.beta(beta, 1), stats.uniform(1, 1))))
-    kept = points.weight > 1e-25
-    mass = points.weight[kept] / points.weight[kept].sum()
-    return curation.trajectory(mass, -points.x[kept], choices, max(TIMES))[TIMES] @ points.x[kept]
+    below = laws.Mixture((1 - worse, worse), (stats.beta(beta, 1), stats.uniform(1, 1)))
+    law = populations.on_line(below, lambda u: -u, top=0.0)
+    return curation.trajectory(law.p, law.reward, choices, max(TIMES))[TIMES] @ -law.reward
 
 
 def extrapolated(values, times):
