@@ -45,8 +45,8 @@ class _Network(nn.Module):
 
 def _block(before: int, after: int, stride: int) -> list[nn.Module]:
     return [
-        nn.Conv2d(before, after, 3, stride, padding=1), nn.GroupNorm(min(8, after), after), nn.SiLU(),
-        nn.Conv2d(after, after, 3, padding=1), nn.GroupNorm(min(8, after), after), nn.SiLU(),
+        nn.Conv2d(before, after, 3, stride, padding=1, bias=False), nn.BatchNorm2d(after), nn.ReLU(),
+        nn.Conv2d(after, after, 3, padding=1, bias=False), nn.BatchNorm2d(after), nn.ReLU(),
     ]  # fmt: skip
 
 
