@@ -344,7 +344,7 @@ def constant_grows_with_condition(n, bound=lambda n, a: np.append(a[1:], contrac
 
 
 @theorem.computed(
-    at=[dict(n=21), dict(n=51), dict(n=101), dict(n=201)],
+    at=[dict(n=21), dict(n=101), dict(n=201), dict(n=1001)],
     margin=0.01,
     scope="d = 2, condition number 25",
     rivals={"one dimension": dict(interaction=0.0), "s_j/(s_i+s_j)": dict(interaction=1 / 26)},

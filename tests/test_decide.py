@@ -257,6 +257,17 @@ def test_forall_shrinks_its_counterexample():
     assert "counterexample by exact rationals" in finding.certificate
 
 
+@pytest.mark.parametrize(("point", "status"), [(10**6, REFUTED), (0, SUPPORTED)])
+def test_forall_looks_where_its_rivals_are_false(point, status):
+    """No draw comes near; a point outside the domain says nothing of the claim."""
+    far = [Assumption("whole", "n ≥ 1", {"n": Integers(1, draw_to=100)})]
+    found = decide(
+        "forall", lambda n, least=1, most=1000: at_most(abs(n - 500), 500 + least * most), assumptions=far,
+        rivals={"r": dict(n=point, least=-1)},
+    )  # fmt: skip
+    assert found.finding.status is status
+
+
 def test_forall_that_finds_nothing_tells_the_tightest_case():
     finding = decide("forall", lambda n: at_most(n, n + 1), assumptions=WHOLE, examples=40).finding
     assert finding.status is SUPPORTED

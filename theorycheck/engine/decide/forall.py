@@ -1,15 +1,18 @@
 """For all: hypothesis draws instances from the declared assumptions and looks for a counterexample.
 
 Arguments that neither the instance nor an override fixes are drawn from the assumptions' domains, or from
-the option `given` (names to domains). Comparisons are settled exactly, so a counterexample is confirmed as
-it is found; it is shrunk and shown. Option `examples`: how many draws (default 100, ten times as many in
-the full profile).
+the option `given` (names to domains). First of all the claim is put to the points where its rivals are false:
+a constant that is a little wrong fails there, and hardly at a random point. Comparisons are settled exactly,
+so a counterexample is confirmed as it is found; it is shrunk and shown. Option `examples`: how many draws
+(default 100, ten times as many in the full profile).
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from typing import Any
 
+from theorycheck.domains import Domain
 from theorycheck.engine.decide._common import Settled, comparisons, settle
 from theorycheck.engine.question import Question
 from theorycheck.engine.streams import words
@@ -69,6 +72,10 @@ def decide(question: Question) -> Finding:
         str(domain) if str(domain).startswith(name) else f"{name} {domain}"
         for name, domain in domains.items()
     )
+    for drawn in _points_of_rivals(question, domains):
+        failed = next((s for s in _settle_all(question, drawn) if s.holds is False), None)
+        if failed:
+            return _refuted(failed, _show(drawn), scope)
     try:
         search()
     except _Counterexample:
@@ -91,6 +98,14 @@ def decide(question: Question) -> Finding:
         certificate="no counterexample",
         samples=found["tried"],
     )
+
+
+def _points_of_rivals(question: Question, domains: Mapping[str, Domain]) -> Iterator[dict[str, Any]]:
+    """The points of the claim's domains at which its rivals are told to be false."""
+    for rival in question.rivals() if question.variant is None else ():
+        point = {name: value for name, value in rival.overrides.items() if name in domains}
+        if point.keys() == domains.keys() and all(domains[name].contains(x) for name, x in point.items()):
+            yield point
 
 
 def _single(question: Question) -> Finding:
