@@ -147,6 +147,9 @@ def _of_columns(path: Path, columns: Mapping[str, Any], p: str, reward: str) -> 
         labels: np.ndarray | None = None
         names: tuple[str, ...] = ()
         if "label" in columns:
+            told, expected = np.shape(columns["label"]), np.shape(columns[p])
+            if told != expected:
+                raise ValueError(f"column label must have shape {expected} as p has, got {told}")
             kinds = {name: i for i, name in enumerate(dict.fromkeys(map(str, columns["label"])))}
             labels, names = np.array([kinds[str(name)] for name in columns["label"]]), tuple(kinds)
         return Population(columns[p], columns[reward], labels, names)
