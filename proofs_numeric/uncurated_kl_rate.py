@@ -296,3 +296,17 @@ def kl_falls_fourfold(pair, start, least=4.0):
     Not where α = 0, nor from a start near another maximum: a mixture whose means are swapped stays there.
     """
     return at_most(Enclosed(*late_ratio(pair, start)), 1 / least, scale=1)
+
+
+@theorem.computed(
+    at=[dict(pair=pair) for pair in (*CLOSE[:2], OWN[2])],
+    scope="λ = ½, eighth generation from θ* + ¼·(1, −1)",
+    margin=1e-3,
+    rivals={
+        "not squared": dict(limit=lambda pair: np.sqrt(kl_limit(pair, (0.5,))[0])),
+        "¼": dict(limit=lambda pair: 0.25),
+    },
+)
+def late_ratio_is_the_limit(pair, limit=lambda pair: kl_limit(pair, (0.5,))[0]):
+    """Within 10⁻⁴ KL_8/KL_7 is by then the limit that is found close to θ*: the orbit is at its rate."""
+    return equals(Enclosed(late_ratio(pair, 0.25)[0], 1e-4 * limit(pair)), limit(pair))

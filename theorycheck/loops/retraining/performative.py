@@ -46,8 +46,8 @@ def generic_rate(weight, beta, real, own):
 
 def mixed(real: Sequence, own: Sequence, weight: Any) -> Atoms:
     """(p_data + λp)/(1+λ) of two sets of equally likely atoms."""
-    part = share(weight)
-    return [(x, (1 - part) / len(real)) for x in real] + [(x, part / len(own)) for x in own]
+    unit = Fraction(1) / (1 + weight)
+    return [(x, unit / len(real)) for x in real] + [(x, weight * unit / len(own)) for x in own]
 
 
 def area_between(law: Atoms, other: Atoms) -> Fraction:
