@@ -169,7 +169,14 @@ def recursion_unrolls(terms=lambda t: t, kept=lambda t: RHO**t):
     where the real points are fresh, uniformly in θ where the set is kept, since θ_s depends on it then.
     """
     error = lambda t: D * form.geometric_sum(RHO, terms(t)) + kept(t) * START  # noqa: E731
-    return [equals(error(T + 1), RHO * error(T) + D), equals(error(sp.S(1)), RHO * START + D)]
+    stated = form.error_bound(
+        N, T, X * T, RHO, U, distance=START, optimisation=W
+    )  # at δ = xt, a = u, ε_opt = λ
+    return [
+        equals(error(T + 1), RHO * error(T) + D),
+        equals(error(sp.S(1)), RHO * START + D),
+        equals(stated, error(T).subs(D, form.deviation(N, 1 / (1 + X), **known))),
+    ]
 
 
 @theorem.certified(

@@ -7,6 +7,7 @@ import pytest
 import sympy as sp
 from scipy import integrate, stats
 
+from proofs_numeric._curvatures import NUMBERS, SKEWED
 from theorycheck.loops import linear
 from theorycheck.loops.retraining import performative, rates
 
@@ -56,7 +57,7 @@ def test_student_locations():
     assert loop.data.tolist() == [-np.sqrt(3), np.sqrt(3)]
 
 
-@pytest.mark.parametrize("pair", [linear.NUMBERS, linear.SKEWED, (((2, 1), (1, 3)), ((4, 0), (0, 1)))])
+@pytest.mark.parametrize("pair", [NUMBERS, SKEWED, (((2, 1), (1, 3)), ((4, 0), (0, 1)))])
 @pytest.mark.parametrize(("kappa", "weight"), [(Fraction(1, 2), Fraction(2)), (Fraction(9), Fraction(1, 3))])
 def test_the_gap_of_norms_tells_which_is_larger(pair, kappa, weight):
     real, other = (np.array(part, float) for part in pair)
@@ -74,7 +75,5 @@ def test_the_gap_of_norms_tells_which_is_larger(pair, kappa, weight):
 
 def test_the_gap_is_given_the_constants():
     seen = []
-    linear.norm_gap(
-        linear.NUMBERS, Fraction(1, 2), 3, lambda *known: seen.append(known) or rates.sharp_rate(*known)
-    )
+    linear.norm_gap(NUMBERS, Fraction(1, 2), 3, lambda *known: seen.append(known) or rates.sharp_rate(*known))
     assert seen == [(3, 1, Fraction(1, 2), 1)]
