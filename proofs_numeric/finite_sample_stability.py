@@ -169,9 +169,8 @@ def recursion_unrolls(terms=lambda t: t, kept=lambda t: RHO**t):
     where the real points are fresh, uniformly in θ where the set is kept, since θ_s depends on it then.
     """
     error = lambda t: D * form.geometric_sum(RHO, terms(t)) + kept(t) * START  # noqa: E731
-    stated = form.error_bound(
-        N, T, X * T, RHO, U, distance=START, optimisation=W
-    )  # at δ = xt, a = u, ε_opt = λ
+    known = dict(a=U, optimisation=W)
+    stated = form.error_bound(N, T, T / (1 + X), RHO, distance=START, **known)  # at δ = t/(1+x)
     return [
         equals(error(T + 1), RHO * error(T) + D),
         equals(error(sp.S(1)), RHO * START + D),
