@@ -1,5 +1,6 @@
 """The machinery of the benchmarks at tiny sizes: both sides do the same work, and rows say so. No timings."""
 
+import ctypes
 import importlib
 import json
 import math
@@ -100,6 +101,12 @@ def test_every_baseline_draws_the_same_law(name):
         assert baseline
     paths_of_ours = simulate(np.random.default_rng(1), samples, steps, paths, kernel=name)
     law_of_the_loop((paths_of_ours.mean, paths_of_ours.scale), samples, steps)
+
+
+def test_loading_the_limit_leaves_subnormal_numbers_alone():
+    # It is loaded when these tests are collected: no later test of the process may see them rounded to 0.
+    assert isinstance(_native.library(), str | ctypes.CDLL)
+    assert np.float64(1) / 1e308 * 1e308 == pytest.approx(1)
 
 
 @pytest.mark.skipif(isinstance(_native.library(), str), reason=str(_native.library()))
