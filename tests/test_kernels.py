@@ -7,13 +7,32 @@ import numpy as np
 import pytest
 
 from theorycheck.kernels import (
+    chi_squares,
+    counts,
     curation,
+    exponentials,
     gaussian,
     multivariate,
     normals,
     particles,
     retraining,
     sums,
+    uniforms,
+    wishart,
+)
+
+MODULES = (
+    chi_squares,
+    counts,
+    curation,
+    exponentials,
+    gaussian,
+    multivariate,
+    normals,
+    particles,
+    retraining,
+    sums,
+    uniforms,
     wishart,
 )
 
@@ -61,25 +80,30 @@ CALLS = [
         (curation, "reduced", (REFERENCE, A, k, users, 3, w, np.tile(P, (3, 1))), 1)
         for k, users, w in [(1, 5, 0.0), (4, 9, 0.3), (3, 10**5, 0.6), (1000, 10**9, 0.0)]
     ),
-    (curation, "draw_index", (np.cumsum(P), np.array([0, 1, 1, 3])), 0),
     (particles, "propose", (*MIXTURES, np.zeros((2, 7, 3))), 1),
     (particles, "keep", (np.exp(DRAWN[..., 0]), DRAWN, np.zeros((2, 6, 3))), 1),
-    *((retraining, "draw", (law, 0.7, 1.3), 0) for law in range(7)),
     *(
-        (retraining, "mean_loop", (reduced, law, law, 0.6, 1.0, real, own, fresh, np.full((3, 5), 0.3)), 1)
-        for reduced in (0, 1)
+        (retraining, "mean_loop", (0, law, 12.6 if law == 4 else 0.6, 1.3, 5, 2, 1, np.full((3, 4), 0.3)), 1)
+        for law in range(7)
+    ),
+    *(
+        (retraining, kernel, (law, law, 0.6, 1.0, real, own, fresh, np.full((3, 5), 0.3)), 1)
+        for kernel in ("mean_loop", "reduced_mean_loop")
         for law in (retraining.NORMAL, retraining.POISSON, retraining.BERNOULLI, retraining.EXPONENTIAL)
         for real, own, fresh in [(4, 2, 0), (4, 0, 1), (0, 3, 0), (600, 1, 0)]
     ),
     *(
-        (retraining, "gaussian_loop", (*setting, real, own, fresh, 1, *np.zeros((2, 3, 6))), 2)
-        for setting in [
-            (0, retraining.NORMAL, 0.3, 1.2),
-            (0, retraining.TWO_POINT, 0.3, 1.2),
-            (1, 0, 0.3, 1.2),
-        ]
+        (retraining, "gaussian_loop", (data, 0.3, 1.2, real, own, fresh, 1, *np.zeros((2, 3, 6))), 2)
+        for data in (retraining.NORMAL, retraining.TWO_POINT)
         for real, own, fresh in [(4, 2, 0), (2, 0, 1), (0, 3, 0), (1, 600, 0)]
     ),
+    *(
+        (retraining, "reduced_gaussian_loop", (0.3, 1.2, real, own, fresh, 1, *np.zeros((2, 3, 6))), 2)
+        for real, own, fresh in [(4, 2, 0), (2, 0, 1), (0, 3, 0), (1, 600, 0)]
+    ),
+    # More paths than are drawn at once.
+    (retraining, "reduced_mean_loop", (0, 0, 0.6, 1.0, 4, 2, 0, np.full((515, 3), 0.3)), 1),
+    (retraining, "reduced_gaussian_loop", (0.3, 1.2, 4, 2, 0, 1, *np.zeros((2, 515, 3))), 2),
     *(
         (retraining, "logistic_loop", (law, 0.3, 4.0, real, own, fresh, np.zeros((3, 5))), 1)
         for law in range(4)
@@ -113,7 +137,7 @@ CALLS = [
 
 def plain(monkeypatch):
     """Replace all kernels, so that even helpers run as plain Python."""
-    for module in (curation, gaussian, multivariate, normals, particles, retraining, sums, wishart):
+    for module in MODULES:
         for name, value in list(vars(module).items()):
             if hasattr(value, "py_func"):
                 monkeypatch.setattr(module, name, value.py_func)
@@ -162,16 +186,6 @@ def test_compiled_choice_ratio_equals_plain_python(p, choices):
 # --- what a draw on the boundary means ----------------------------------------------------------------------
 
 
-class Scripted:
-    """A generator that returns given uniforms."""
-
-    def __init__(self, *uniforms):
-        self.uniforms = list(uniforms)
-
-    def random(self):
-        return self.uniforms.pop(0)
-
-
 @pytest.mark.parametrize("uniform", [0.0, 0.1, 0.25, 0.3, 0.5, np.nextafter(0.5, 0), 0.75, 0.9])
 @pytest.mark.parametrize(
     "cumulative", [[1.0], [0.25, 1.0], [0.25, 0.5, 0.75, 1.0], [0.0, 0.5, 0.5, 0.5, 0.75]]
@@ -182,7 +196,7 @@ def test_atoms_share_half_open_intervals(uniform, cumulative):
     for cells in (1, 2, 4, 64):
         guide = np.full(cells, -1)
         curation.fill_guide.py_func(np.array(cumulative), guide)
-        assert curation.draw_index.py_func(Scripted(uniform), np.array(cumulative), guide) == expected
+        assert curation.find.py_func(uniform, np.array(cumulative), guide) == expected
 
 
 def test_a_guide_leaves_little_to_look_at():
@@ -197,22 +211,26 @@ def test_a_guide_leaves_little_to_look_at():
 def test_kept_proposals_share_half_open_intervals(monkeypatch, uniform, kept):
     # Proposals 0, 1, 0 of weights ¼, ½, ¼.
     plain(monkeypatch)
+    chances = [0.1, 0.7, 0.2, uniform]
+    monkeypatch.setattr(uniforms, "start", lambda rng: chances)
+    monkeypatch.setattr(uniforms, "draw", script)
     p = np.array([[0.5, 0.5]])
-    rng = Scripted(0.1, 0.7, 0.2, uniform)
-    curation.literal(rng, p[0], np.array([0.25, 0.5]), 3, 1, 1, 0.0, p)
+    curation.literal(None, p[0], np.array([0.25, 0.5]), 3, 1, 1, 0.0, p)
     assert p[0].tolist() == [1.0 - kept, float(kept)]
-    assert rng.uniforms == []
+    assert chances == []
+
+
+def script(stream, count, out):
+    """Draws that are written down: the first ones of a list."""
+    out[:count] = stream[:count]
+    del stream[:count]
 
 
 def test_points_that_coincide_end_the_path(monkeypatch):
-    signs = [0.1, 0.9, 0.7, -0.7, 0.5]
+    signs = [0.5, -0.7, 0.7, 0.9, 0.1]
     plain(monkeypatch)
-
-    def draw(stream, count, out):
-        out[:count] = [stream.pop() for _ in range(count)]
-
     monkeypatch.setattr(gaussian, "start", lambda rng: signs)
-    monkeypatch.setattr(gaussian, "draw", draw)
+    monkeypatch.setattr(normals, "draw", script)
     outputs = np.zeros((3, 1))
     gaussian.literal(None, 2, 3, 1, 0, gaussian.TWO_POINT, *outputs)
     # Points 1 and −1 have mean 0 and variance 2; then both are μ + σ = √2.
@@ -244,6 +262,15 @@ def test_spread_is_accurate_far_from_zero():
     exact = [Fraction(value) for value in x.tolist()]
     squares = sum((value - sum(exact) / 40) ** 2 for value in exact)
     assert sums.spread(x, 40, np.empty(40))[1] == pytest.approx(float(squares), rel=1e-12)
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 4, 7, 16, 100, 301])
+def test_range(count):
+    x = np.random.default_rng(2).normal(size=count)
+    for shift in range(0, count, max(1, count // 5)):
+        rolled = np.roll(x, shift)
+        assert sums.range_of(rolled, *np.empty((2, count))) == (np.min(x), np.max(x))
+        assert rolled.tolist() == np.roll(x, shift).tolist()
 
 
 def test_equal_entries_have_no_spread():

@@ -56,7 +56,7 @@ class Points:
         return mean, (self.squares - self.count * np.outer(mean, mean)) / (self.count - ddof)
 
 
-def drawn(rng, draw, count, mean, factor):
+def drawn(draw, count, mean, factor):
     """Every point, by parts of 512, a coordinate of a part at a time."""
     parts = [512] * (count // 512) + [count % 512] * (count % 512 > 0)
     points = np.zeros((len(mean), 0))
@@ -65,17 +65,15 @@ def drawn(rng, draw, count, mean, factor):
     return Points(count, points.sum(axis=1), points @ points.T)
 
 
-def summarised(rng, draw, count, mean, factor):
+def summarised(draw, count, mean, factor):
     """Mean and scatter from their laws: a normal and Bartlett's factor."""
     d = len(mean)
     if count == 0:
         return Points(0, np.zeros(d), np.zeros((d, d)))
-    bartlett = np.zeros((d, d))
-    for i in range(d):
-        below = min(i, count - 1)
-        bartlett[i, :below] = draw(below)
-        if i < count - 1:
-            bartlett[i, i] = np.sqrt(rng.chisquare(count - 1 - i))
+    bartlett = np.zeros((d, min(d, count - 1)))
+    np.fill_diagonal(bartlett, np.sqrt(draw.chi_squares(count - 1 - np.arange(bartlett.shape[1]))))
+    below = np.tril_indices(d, -1, bartlett.shape[1])
+    bartlett[below] = draw(below[0].size)
     centre = mean + factor @ draw(d) / np.sqrt(count)
     wishart = factor @ bartlett @ bartlett.T @ factor.T
     return Points(count, count * centre, wishart + count * np.outer(centre, centre))
@@ -88,15 +86,14 @@ def summarised(rng, draw, count, mean, factor):
 @pytest.mark.parametrize("d", [1, 2, 4])
 def test_loop(d, n, weight, real, own, kernel, gather, protocol, ddof):
     data, start = law(d, 1), law(d, 2)
-    rng = np.random.default_rng(3)
-    draw = Normals(rng)
+    draw = Normals(np.random.default_rng(3))
     means, covariances = [], []
     for _ in range(2):
         model, path = start, [start]
         for t in range(3):
             if t == 0 or protocol == "fresh":
-                collected = gather(rng, draw, real, data.mean, triangle(data.covariance))
-            synthetic = gather(rng, draw, own, model.mean, triangle(model.covariance))
+                collected = gather(draw, real, data.mean, triangle(data.covariance))
+            synthetic = gather(draw, own, model.mean, triangle(model.covariance))
             model = Gaussian(*(collected + synthetic).fit(ddof))
             path.append(model)
         means.append([step.mean for step in path])

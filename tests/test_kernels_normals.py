@@ -13,64 +13,7 @@ from numba import njit
 from scipy import stats
 from streams import Normals
 
-from theorycheck.kernels import normals
-
-# --- the bits -----------------------------------------------------------------------------------------------
-
-
-def xoshiro(state):
-    """xoshiro256++ on Python's integers, from the authors' description."""
-    mask = 2**64 - 1
-    s = list(state)
-    while True:
-        total = (s[0] + s[3]) & mask
-        yield ((total << 23 | total >> 41) + s[0]) & mask
-        shifted = s[1] << 17 & mask
-        s[2] ^= s[0]
-        s[3] ^= s[1]
-        s[1] ^= s[2]
-        s[0] ^= s[3]
-        s[2] ^= shifted
-        s[3] = (s[3] << 45 | s[3] >> 19) & mask
-
-
-def words(states, count):
-    out = np.empty(count, dtype=np.uint64)
-    normals.fill_words(states, out)
-    return out
-
-
-def test_words_are_those_of_the_published_generator():
-    # The first words after the state (1, 2, 3, 4), as in the tests of Rust's rand_xoshiro.
-    published = [
-        41943041,
-        58720359,
-        3588806011781223,
-        3591011842654386,
-        9228616714210784205,
-        9973669472204895162,
-        14011001112246962877,
-        12406186145184390807,
-        15849039046786891736,
-        10450023813501588000,
-    ]
-    assert words(np.array([[1], [2], [3], [4]], dtype=np.uint64), 10).tolist() == published
-
-
-def test_lanes_take_turns():
-    states = np.random.default_rng(1).integers(0, 2**64, (4, 64), dtype=np.uint64)
-    lanes = [xoshiro(column) for column in states.T.tolist()]
-    expected = [next(lane) for _ in range(8) for lane in lanes]
-    assert words(states, 512).tolist() == expected
-    assert words(states, 64).tolist() == [next(lane) for lane in lanes]
-
-
-def test_each_lane_starts_at_its_own_bits_of_the_generator():
-    states, batch, left, exponents = normals.start(np.random.default_rng(2))
-    halves = np.floor(np.random.default_rng(2).random((64, 4, 2)) * 2**32).astype(np.uint64)
-    expected = (halves[:, :, 0] << np.uint64(32)) + halves[:, :, 1]
-    assert states.tolist() == expected.T.tolist()
-    assert (batch.size, left.tolist(), exponents.size) == (512, [0], 256)
+from theorycheck.kernels import normals, uniforms
 
 
 @pytest.mark.parametrize("sizes", [(1, 511, 3, 0, 1000, 1), (512, 512), (2000,), (0, 513, 511)], ids=str)
@@ -82,7 +25,7 @@ def test_a_stream_goes_on_where_it_was_left(sizes):
 
 
 def test_no_more_is_written_than_asked_for():
-    stream, out = normals.start(np.random.default_rng(3)), np.full(600, 99.0)
+    stream, out = uniforms.start(np.random.default_rng(3)), np.full(600, 99.0)
     normals.draw(stream, 550, out)
     assert (out[550:] == 99).all()
     assert (out[:550] != 99).all()
@@ -247,9 +190,9 @@ def test_nothing_is_fused():
 
 DRAW = """
 import numpy as np
-from theorycheck.kernels import normals
+from theorycheck.kernels import normals, uniforms
 out = np.empty(3000)
-normals.draw(normals.start(np.random.default_rng(3)), 3000, out)
+normals.draw(uniforms.start(np.random.default_rng(3)), 3000, out)
 print(*map(float.hex, out.tolist()))
 """
 
@@ -306,7 +249,7 @@ def uncorrelated(columns):
 
 @pytest.mark.parametrize("function", [lambda z: z, np.abs, lambda z: np.abs(z) > 1.5], ids="zas")
 def test_lanes_and_places_of_a_batch_are_independent(function):
-    batches = SAMPLE.reshape(-1, normals.BATCH)
+    batches = SAMPLE.reshape(-1, uniforms.BATCH)
     assert uncorrelated(function(batches[:, :64]).astype(float))
     # A radius gives places j and 256 + j; lanes meet again every 64 places.
     for j in (0, 17, 63):
@@ -315,10 +258,10 @@ def test_lanes_and_places_of_a_batch_are_independent(function):
 
 def test_batches_add_up_as_independent_normals_do():
     # A common drift of lanes or of batches would show here, whatever its pattern.
-    sums = SAMPLE.reshape(-1, normals.BATCH).sum(axis=1) / math.sqrt(normals.BATCH)
-    squares = (SAMPLE.reshape(-1, normals.BATCH) ** 2).sum(axis=1)
+    sums = SAMPLE.reshape(-1, uniforms.BATCH).sum(axis=1) / math.sqrt(uniforms.BATCH)
+    squares = (SAMPLE.reshape(-1, uniforms.BATCH) ** 2).sum(axis=1)
     assert stats.kstest(sums, "norm").pvalue > LEVEL
-    assert stats.kstest(squares, stats.chi2(normals.BATCH).cdf).pvalue > LEVEL
+    assert stats.kstest(squares, stats.chi2(uniforms.BATCH).cdf).pvalue > LEVEL
     assert uncorrelated(np.column_stack([sums[:-1], sums[1:], squares[:-1], squares[1:]]))
 
 

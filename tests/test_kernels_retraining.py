@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 from scipy import optimize, special, stats
-from streams import Normals
+from streams import Stream
 
 from theorycheck.kernels import gaussian as collapse
 from theorycheck.kernels import retraining as kernels
@@ -15,47 +15,47 @@ INFINITE = math.inf
 # Real and synthetic points for (n, λ).
 COUNTS = [(1, 0, 1, 0), (1, 1, 1, 1), (2, 0.5, 2, 1), (3, INFINITE, 0, 3), (5, 0, 5, 0), (4, 2.6, 4, 10)]
 
+# Points from the stream, each by its own inverse of a distribution function.
 DRAWS = {
-    "normal": lambda rng, size, at, spread: rng.normal(at, spread, size),
-    "uniform": lambda rng, size, at, spread: rng.uniform(at - spread, at + spread, size),
-    "two-point": lambda rng, size, at, spread: at + spread * np.where(rng.random(size) < 0.5, 1, -1),
-    "logistic": lambda rng, size, at, spread: rng.logistic(at, spread, size),
-    "poisson": lambda rng, size, at, spread: rng.poisson(at, size),
-    "bernoulli": lambda rng, size, at, spread: rng.random(size) < at,
-    "exponential": lambda rng, size, at, spread: rng.exponential(at, size),
+    "normal": lambda draw, size, at, spread: at + spread * draw.normals(size),
+    "uniform": lambda draw, size, at, spread: at - spread + 2 * spread * draw.uniforms(size),
+    "two-point": lambda draw, size, at, spread: at + spread * np.where(draw.uniforms(size) < 0.5, 1, -1),
+    "logistic": lambda draw, size, at, spread: stats.logistic.ppf(draw.uniforms(size), at, spread),
+    "poisson": lambda draw, size, at, spread: stats.poisson.ppf(draw.uniforms(size), at) if size else [],
+    "bernoulli": lambda draw, size, at, spread: draw.uniforms(size) < at,
+    "exponential": lambda draw, size, at, spread: at * stats.expon.isf(draw.uniforms(size)),
 }
+# Sums of `size` points, one for each path.
 SUMS = {
-    "normal": lambda rng, size, at, spread: rng.normal(size * at, spread * np.sqrt(size)),
-    "poisson": lambda rng, size, at, spread: rng.poisson(size * at),
-    "bernoulli": lambda rng, size, at, spread: rng.binomial(size, at),
-    "exponential": lambda rng, size, at, spread: rng.gamma(size, at),
+    "normal": lambda draw, size, at, spread: size * at + spread * np.sqrt(size) * draw.normals(len(at)),
+    "poisson": lambda draw, size, at, spread: draw.poissons(size * at),
+    "bernoulli": lambda draw, size, at, spread: draw.binomials([float(size)] * len(at), at),
+    "exponential": lambda draw, size, at, spread: (
+        at * draw.chi_squares([max(2 * size, 1)] * len(at)) / 2 * (size > 0)
+    ),
 }
 
 
-class Draws:
-    """A generator whose arrays of normals come from the kernels' own stream, if there is one."""
-
-    def __init__(self, seed, streamed):
-        self.rng = np.random.default_rng(seed)
-        self.standard_normal = Normals(self.rng) if streamed else self.rng.standard_normal
-
-    def __getattr__(self, name):
-        return getattr(self.rng, name)
-
-    def normal(self, at, spread, size=None):
-        return self.rng.normal(at, spread) if size is None else at + spread * self.standard_normal(size)
-
-
-def paths(seed, count, start, steps, fresh, refit, draw_real, streamed=True):
-    """`count` paths from one stream: θ' = refit(rng, real set, θ); a parameter is a tuple."""
-    rng, found = Draws(seed, streamed), []
+def paths(seed, count, start, steps, fresh, refit, draw_real):
+    """`count` paths from one stream: θ' = refit(draw, real set, θ); a parameter is a tuple."""
+    draw, found = Stream(np.random.default_rng(seed)), []
     for _ in range(count):
         path, real = [start], None
         for t in range(steps):
-            real = draw_real(rng) if fresh or t == 0 else real
-            path.append(refit(rng, real, path[-1]))
+            real = draw_real(draw) if fresh or t == 0 else real
+            path.append(refit(draw, real, path[-1]))
         found.append(path)
     return np.moveaxis(np.array(found), 2, 0)
+
+
+def together(seed, count, start, steps, fresh, refit, draw_real):
+    """The same for paths that go on side by side: a parameter is a tuple of arrays, shape (count,)."""
+    draw, real = Stream(np.random.default_rng(seed)), None
+    path = [tuple(np.full(count, value) for value in start)]
+    for t in range(steps):
+        real = draw_real(draw) if fresh or t == 0 else real
+        path.append(refit(draw, real, path[-1]))
+    return np.moveaxis(np.array(path), 0, 2)
 
 
 @pytest.mark.parametrize("protocol", ["fixed", "fresh"])
@@ -71,20 +71,30 @@ def paths(seed, count, start, steps, fresh, refit, draw_real, streamed=True):
     ],
 )
 def test_mean_families(family, law, truth, start, n, weight, real, own, kernel, protocol):
-    def total(rng, size, at):
-        if kernel == "literal":
-            return np.sum(DRAWS[law](rng, size, at, 1.0))
-        return SUMS[law](rng, size, at, 1.0)
-
-    expected = paths(
-        3,
-        5,
-        (start,),
-        3,
-        protocol == "fresh",
-        lambda rng, collected, theta: ((collected + total(rng, own, *theta)) / (real + own),),
-        lambda rng: total(rng, real, truth),
-    )
+    fresh = protocol == "fresh"
+    points = real + own
+    if kernel == "literal":
+        expected = paths(
+            3,
+            5,
+            (start,),
+            3,
+            fresh,
+            lambda draw, collected, theta: (
+                (collected + np.sum(DRAWS[law](draw, own, *theta, 1.0))) / points,
+            ),
+            lambda draw: np.sum(DRAWS[law](draw, real, truth, 1.0)),
+        )
+    else:
+        expected = together(
+            3,
+            5,
+            (start,),
+            3,
+            fresh,
+            lambda draw, collected, theta: ((collected + SUMS[law](draw, own, *theta, 1.0)) / points,),
+            lambda draw: SUMS[law](draw, real, np.full(5, truth), 1.0),
+        )
     rng = np.random.default_rng(3)
     found = simulate(rng, family, n, weight, 3, 5, protocol=protocol, kernel=kernel, truth=truth, start=start)
     np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-13)
@@ -95,13 +105,19 @@ def test_mean_families(family, law, truth, start, n, weight, real, own, kernel, 
 @pytest.mark.parametrize(("n", "weight", "real", "own"), [c for c in COUNTS if c[0] > 1])
 @pytest.mark.parametrize("ddof", [0, 1])
 def test_gaussian_literal(n, weight, real, own, data, ddof, protocol):
-    def refit(rng, points, theta):
-        x = np.concatenate([points, theta[0] + np.exp(theta[1]) * rng.standard_normal(own)])
+    def refit(draw, points, theta):
+        x = np.concatenate([points, theta[0] + np.exp(theta[1]) * draw.normals(own)])
         with np.errstate(divide="ignore"):
             return x.mean(), np.log(x.std(ddof=ddof) if np.ptp(x) > 0 else 0.0)
 
     expected = paths(
-        4, 6, (0.5, np.log(0.7)), 3, protocol == "fresh", refit, lambda rng: DRAWS[data](rng, real, 0.2, 1.5)
+        4,
+        6,
+        (0.5, np.log(0.7)),
+        3,
+        protocol == "fresh",
+        refit,
+        lambda draw: DRAWS[data](draw, real, 0.2, 1.5),
     )
     found = simulate(
         np.random.default_rng(4),
@@ -124,21 +140,21 @@ def test_gaussian_literal(n, weight, real, own, data, ddof, protocol):
 @pytest.mark.parametrize(("n", "weight", "real", "own"), [c for c in COUNTS if c[0] > 1])
 @pytest.mark.parametrize("ddof", [0, 1])
 def test_gaussian_reduced(n, weight, real, own, ddof, protocol):
-    def sums(rng, size, at, scale):
-        """Σx and Σx² of that many normal points."""
+    def sums(draw, size, at, scale):
+        """Σx and Σx² of that many normal points, for each of five paths."""
         if size == 0:
-            return np.zeros(2)
-        mean = rng.normal(at, scale / np.sqrt(size))
-        centred = scale**2 * rng.chisquare(size - 1) if size > 1 else 0.0
+            return np.zeros((2, 5))
+        mean = at + scale / np.sqrt(size) * draw.normals(5)
+        centred = scale**2 * draw.chi_squares([size - 1] * 5) if size > 1 else 0.0
         return np.array([size * mean, centred + size * mean**2])
 
-    def refit(rng, collected, theta):
-        first, second = collected + sums(rng, own, theta[0], np.exp(theta[1]))
+    def refit(draw, collected, theta):
+        first, second = collected + sums(draw, own, theta[0], np.exp(theta[1]))
         points = real + own
         return first / points, 0.5 * np.log((second - first**2 / points) / (points - ddof))
 
-    expected = paths(
-        5, 5, (0.5, np.log(0.7)), 3, protocol == "fresh", refit, lambda rng: sums(rng, real, 0.2, 1.5)
+    expected = together(
+        5, 5, (0.5, np.log(0.7)), 3, protocol == "fresh", refit, lambda draw: sums(draw, real, 0.2, 1.5)
     )
     found = simulate(
         np.random.default_rng(5),
@@ -198,9 +214,8 @@ def test_logistic_loop(n, weight, real, own, data, protocol):
         (1.5,),
         3,
         protocol == "fresh",
-        lambda rng, points, theta: (location(np.append(points, rng.logistic(*theta, 1.0, own))),),
-        lambda rng: DRAWS[data](rng, real, 0.3, 2.0),
-        streamed=False,
+        lambda draw, points, theta: (location(np.append(points, DRAWS["logistic"](draw, own, *theta, 1.0))),),
+        lambda draw: DRAWS[data](draw, real, 0.3, 2.0),
     )
     found = simulate(
         np.random.default_rng(7),
@@ -231,14 +246,19 @@ def test_logistic_loop(n, weight, real, own, data, protocol):
     ],
 )
 def test_logistic_fit_in_closed_form(points, fitted, start):
+    found = fit(points, start)
+    assert found == pytest.approx(fitted, rel=1e-14, abs=1e-14)
+    assert fit(points, start, kernels.fit_logistic.py_func) == found
+
+
+def fit(points, start, function=kernels.fit_logistic):
     points = np.array(points)
-    assert kernels.fit_logistic(points, start) == pytest.approx(fitted, rel=1e-14, abs=1e-14)
-    assert kernels.fit_logistic.py_func(points, start) == kernels.fit_logistic(points, start)
+    return function(points, start, np.empty((2, points.size)), np.empty(points.size, dtype=np.uint64))
 
 
 def test_logistic_fit_from_where_the_score_vanishes():
     # The likelihood is flat to the last bit around 0, and symmetric.
-    assert kernels.fit_logistic(np.array([-100.0, 100.0]), 0.0) == 0.0
+    assert fit([-100.0, 100.0], 0.0) == 0.0
 
 
 @pytest.mark.parametrize("scale", [0.01, 1.0, 30.0, 1000.0])
@@ -246,7 +266,7 @@ def test_logistic_fit_from_where_the_score_vanishes():
 def test_logistic_fit_is_the_most_likely(seed, scale):
     # An odd number: between two far halves the likelihood would be flat to the last bit.
     points = scale * np.random.default_rng(seed).standard_cauchy(21)
-    fitted = kernels.fit_logistic(points, 0.0)
+    fitted = fit(points, 0.0)
     assert fitted == pytest.approx(location(points), rel=1e-12, abs=1e-12)
     # And by SciPy's own likelihood, no neighbour does better.
     likelihood = [stats.logistic.logpdf(points, fitted + e).sum() for e in (-1e-3, 0.0, 1e-3)]
@@ -254,16 +274,6 @@ def test_logistic_fit_is_the_most_likely(seed, scale):
 
 
 # --- draws --------------------------------------------------------------------------------------------------
-
-
-class Scripted:
-    """A generator that returns given uniforms."""
-
-    def __init__(self, *uniforms):
-        self.uniforms = list(uniforms)
-
-    def random(self):
-        return self.uniforms.pop(0)
 
 
 @pytest.mark.parametrize(
@@ -279,8 +289,11 @@ class Scripted:
         (kernels.BERNOULLI, 1.0, 1.0, np.nextafter(1.0, 0), 1.0),
     ],
 )
-def test_where_the_unit_interval_is_cut(law, location, scale, uniform, point):
-    assert kernels.draw.py_func(Scripted(uniform), law, location, scale) == point
+def test_where_the_unit_interval_is_cut(monkeypatch, law, location, scale, uniform, point):
+    monkeypatch.setattr(kernels.uniforms, "draw", lambda stream, count, out: out.fill(uniform))
+    out = np.zeros(1)
+    kernels.fill.py_func(None, law, 1, location, scale, out, np.zeros(2))
+    assert out[0] == point
 
 
 LEVEL = 1e-6  # a correct kernel fails once in ten thousand choices of all the seeds

@@ -29,7 +29,7 @@ def reflection(u):
     return np.eye(len(u)) - (np.outer(v, v) / (1 - u[0]) if v @ v > 1e-20 else 0)
 
 
-def bartlett(rng, draw, factor, n, steps, direction=None):
+def bartlett(draw, factor, n, steps, direction=None):
     """One path from Bartlett's factors; with a direction, the first χ has a degree of freedom more."""
     for _ in range(steps):
         if direction is not None:
@@ -37,11 +37,11 @@ def bartlett(rng, draw, factor, n, steps, direction=None):
             factor = factor @ reflection(u / np.linalg.norm(u))
         width = factor.shape[1]
         triangle = np.zeros((width, min(width, n - 1)))
-        for i, row in enumerate(triangle):
-            below = min(i, row.size)
-            row[:below] = draw(below)
-            if i < row.size:
-                row[i] = np.sqrt(rng.chisquare(n - 1 - i + (direction is not None and i == 0)))
+        freedom = n - 1 - np.arange(triangle.shape[1])
+        freedom[0] += direction is not None
+        np.fill_diagonal(triangle, np.sqrt(draw.chi_squares(freedom)))
+        below = np.tril_indices(width, -1, triangle.shape[1])
+        triangle[below] = draw(below[0].size)
         factor = factor @ triangle / np.sqrt(n - 1)
     return factor
 
@@ -64,10 +64,9 @@ def test_reduced(d, n, steps, tilt):
     x /= np.linalg.norm(x)
     factors, log_scale = np.full((3, d, d), np.nan), np.full(3, np.nan)
     wishart.reduced(np.random.default_rng(2), STARTS[d], n, steps, x, tilt, factors, log_scale)
-    rng = np.random.default_rng(2)
-    draw = Normals(rng)
+    draw = Normals(np.random.default_rng(2))
     for factor, logarithm in zip(factors, log_scale, strict=True):
-        expected = bartlett(rng, draw, STARTS[d], n, steps, x if tilt else None)
+        expected = bartlett(draw, STARTS[d], n, steps, x if tilt else None)
         largest = np.abs(expected).max() if steps else 1.0
         padded = np.pad(expected / largest, ((0, 0), (0, d - expected.shape[1])))
         np.testing.assert_allclose(factor, padded, rtol=1e-9, atol=1e-12)
@@ -78,8 +77,7 @@ def test_a_direction_along_the_first_axis_needs_no_reflection():
     factors, log_scale = np.zeros((1, 2, 2)), np.zeros(1)
     x = np.array([1.0, 0.0])
     wishart.reduced(np.random.default_rng(2), np.diag([2.0, 3.0]), 6, 1, x, 1, factors, log_scale)
-    rng = np.random.default_rng(2)
-    expected = bartlett(rng, Normals(rng), np.diag([2.0, 3.0]), 6, 1, x)
+    expected = bartlett(Normals(np.random.default_rng(2)), np.diag([2.0, 3.0]), 6, 1, x)
     np.testing.assert_allclose(factors[0] * np.exp(log_scale[0]), expected, rtol=1e-12)
 
 
@@ -89,8 +87,7 @@ def test_zeros_of_the_start_are_no_more_than_a_short_cut(shape, tilt):
     start, x = shape(4), np.full(4, 0.5)
     factors, log_scale = np.full((1, 4, 4), np.nan), np.zeros(1)
     wishart.reduced(np.random.default_rng(2), start, 7, 3, x, tilt, factors, log_scale)
-    rng = np.random.default_rng(2)
-    expected = bartlett(rng, Normals(rng), start, 7, 3, x if tilt else None)
+    expected = bartlett(Normals(np.random.default_rng(2)), start, 7, 3, x if tilt else None)
     np.testing.assert_allclose(factors[0] * np.exp(log_scale[0]), expected, rtol=1e-9, atol=1e-13)
 
 
@@ -110,9 +107,9 @@ def test_covariances_of_simulated_loops(d, n):
     draw = Normals(np.random.default_rng(3))
     np.testing.assert_allclose(drawn, [literal(draw, root, n, 2) for _ in range(2)], rtol=1e-7, atol=1e-9)
     drawn = simulate_covariance(np.random.default_rng(3), start, n, 2, 2, kernel="reduced")
-    rng = np.random.default_rng(3)
-    draw = Normals(rng)
-    factors = [bartlett(rng, draw, root, n, 2) for _ in range(2)]
+    draw = Normals(np.random.default_rng(3))
+    # Another factor of the same covariance: a triangular one.
+    factors = [bartlett(draw, linalg.qr(root)[1].T, n, 2) for _ in range(2)]
     np.testing.assert_allclose(drawn, [f @ f.T for f in factors], rtol=1e-7, atol=1e-9)
 
 
@@ -122,10 +119,9 @@ def test_tilted_ratio(d, n, steps):
     start = STARTS[d] @ STARTS[d].T
     x = np.full(d, 1 / np.sqrt(d))
     ratio = tilted_ratio(np.random.default_rng(4), start, n, steps, 3, x)
-    rng = np.random.default_rng(4)
-    draw = Normals(rng)
+    draw = Normals(np.random.default_rng(4))
     for value in ratio:
-        factor = bartlett(rng, draw, linalg.sqrtm(start), n, steps, x)
+        factor = bartlett(draw, linalg.sqrtm(start), n, steps, x)
         left, singular, _ = linalg.svd(factor, full_matrices=False)
         root = left @ np.diag(singular) @ left.T
         assert value == pytest.approx(x @ root @ x / np.sqrt(x @ root @ root @ x), rel=1e-7)

@@ -37,6 +37,8 @@ def _retraining(rng: np.random.Generator) -> None:
 
     for family in ("gaussian-mean", "gaussian", "logistic"):
         samples.simulate(rng, family, 2, 1.0, 1, 1)
+    for family in ("gaussian-mean", "gaussian"):
+        samples.simulate(rng, family, 2, 1.0, 1, 1, kernel="reduced")
     multivariate.simulate(rng, 2, 1.0, 1, 1, data=multivariate.Gaussian(np.zeros(1), np.eye(1)))
 
 

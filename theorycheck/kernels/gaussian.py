@@ -9,11 +9,13 @@ import math
 
 import numpy as np
 
+from theorycheck.kernels import chi_squares, normals
 from theorycheck.kernels.jit import kernel
-from theorycheck.kernels.normals import BATCH, draw, start
 from theorycheck.kernels.sums import spread
+from theorycheck.kernels.uniforms import BATCH, start
 
 GAUSSIAN, TWO_POINT = 0, 1
+SMALL, LARGE = 1e-100, 1e100  # beyond, a product is turned into its logarithm
 
 
 @kernel
@@ -39,7 +41,7 @@ def literal(rng, samples, steps, ddof, real, noise, mean, log_scale, length):
             done = 0
             while done < samples:
                 count = min(samples - done, part.size)
-                draw(stream, count, part)
+                normals.draw(stream, count, part)
                 fresh = min(max(real - done, 0), count)
                 for i in range(fresh):
                     part[i] = (part[i] - centre) / sigma
@@ -72,22 +74,38 @@ def reduced(rng, samples, steps, ddof, tilt, normaliser, mean, log_scale, length
     likelihood ratio dP/dQ of the path: each generation adds log f_ν(x)/f_{ν+tilt}(x), which is `normaliser`
     − ½·tilt·log x. (The normaliser is an argument because compiled and interpreted lgamma differ.)
     """
-    drawn = samples - 1.0 + tilt
+    stream = start(rng)
+    unit = np.empty(min(mean.size * steps, BATCH))
+    square = np.empty(unit.size)
+    scratch = np.empty((2, unit.size))
+    freedom = np.full(unit.size, samples - 1.0 + tilt)
     root = math.sqrt(samples)
-    log_divisor = math.log(samples - ddof)
+    divisor = float(samples - ddof)
+    used = unit.size
     for path in range(mean.size):
         centre = 0.0
-        log_sigma = 0.0
         travelled = 0.0
-        weight = 0.0
+        # The scale is `sigma`·√`product`: a logarithm and an exponential only now and then.
+        sigma = 1.0
+        product = 1.0
+        logarithm = 0.0
         for _ in range(steps):
-            shift = math.exp(log_sigma) * rng.standard_normal() / root
-            log_chi_square = math.log(rng.chisquare(drawn))
+            if used == unit.size:
+                normals.draw(stream, used, unit)
+                chi_squares.draw(stream, freedom, square, scratch)
+                used = 0
+            shift = sigma * math.sqrt(product) * unit[used] / root
             centre += shift
             travelled += abs(shift)
-            log_sigma += 0.5 * (log_chi_square - log_divisor)
-            weight += normaliser - 0.5 * tilt * log_chi_square
+            product *= square[used] / divisor
+            used += 1
+            if not SMALL < product < LARGE:
+                logarithm += math.log(product)
+                sigma = math.exp(0.5 * logarithm)
+                product = 1.0
+        logarithm += math.log(product)
         mean[path] = centre
-        log_scale[path] = log_sigma
+        log_scale[path] = 0.5 * logarithm
         length[path] = travelled
-        log_ratio[path] = weight
+        # Σ log x is `logarithm` + steps·log `divisor`.
+        log_ratio[path] = steps * normaliser - 0.5 * tilt * (logarithm + steps * math.log(divisor))

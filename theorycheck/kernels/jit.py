@@ -60,6 +60,8 @@ def kernel(function: Callable) -> Any:
     Floating point stays strict (no fastmath), so compiled and interpreted results agree bit for bit. Only a
     division by zero differs: compiled, it gives ±∞ or NaN instead of an exception, as a loop that may raise
     cannot be vectorised.
+    Rows are taken as `x[0]`, not by unpacking: Numba would forget that they are contiguous, and loops over
+    them would not be vectorised either.
     Kernels of this package are cached on disk; kernels of a user's own file are compiled afresh each
     time, because nothing tells which other files they call.
     """

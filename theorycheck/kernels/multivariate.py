@@ -11,7 +11,8 @@ import numpy as np
 
 from theorycheck.kernels import normals, wishart
 from theorycheck.kernels.jit import kernel
-from theorycheck.kernels.normals import BATCH
+from theorycheck.kernels.uniforms import BATCH
+from theorycheck.kernels.uniforms import start as stream_of
 
 
 @kernel
@@ -24,9 +25,10 @@ def loop(rng, reduced, location, root, start, real, synthetic, fresh, ddof, mean
     by all points less `ddof`. Points are drawn in parts, or Bartlett factors where `reduced` is set.
     """
     d = location.size
-    stream = normals.start(rng)
-    # A part's points, or a factor's columns, and one more for the shift; a triangle; a mean.
-    scratch = np.empty((d, max(BATCH, d) + 1)), np.empty((d, d)), np.empty(d)
+    stream = stream_of(rng)
+    # A part's points, or a factor's columns, and one more for the shift; a mean; what a triangle takes.
+    part = np.empty((d, max(BATCH, d) + 1))
+    scratch = part, np.empty(d), np.empty((d, d)), np.empty((4, d)), np.empty(d * (d - 1) // 2)
     model = np.empty((d, d))
     real_mean = np.empty(d)
     real_factor = np.empty((d, d))
@@ -37,12 +39,12 @@ def loop(rng, reduced, location, root, start, real, synthetic, fresh, ddof, mean
             if fresh or t == 1:
                 real_mean[:] = 0.0
                 real_factor[:] = 0.0
-                collect(rng, stream, scratch, reduced, real, location, root, 0, real_mean, real_factor)
+                collect(stream, scratch, reduced, real, location, root, 0, real_mean, real_factor)
             before = mean[path, t - 1]
             after = mean[path, t]
             after[:] = real_mean
             factor[:] = real_factor
-            collect(rng, stream, scratch, reduced, synthetic, before, model, real, after, factor)
+            collect(stream, scratch, reduced, synthetic, before, model, real, after, factor)
             scale = math.sqrt(real + synthetic - ddof)
             for i in range(d):
                 for j in range(d):
@@ -56,14 +58,14 @@ def loop(rng, reduced, location, root, start, real, synthetic, fresh, ddof, mean
 
 
 @kernel
-def collect(rng, stream, scratch, reduced, count, location, root, held, mean, factor):
+def collect(stream, scratch, reduced, count, location, root, held, mean, factor):
     """Pool `count` points of N(location, root·root') with the `held` points of the given mean and scatter."""
-    part, triangle, centre = scratch
+    part, centre, triangle, lists, below = scratch
     done = 0
     while done < count:
         if reduced:
             size = count
-            width = summarise(rng, stream, size, location, root, triangle, part, centre)
+            width = summarise(stream, size, location, root, triangle, lists, below, part, centre)
         else:
             size = min(count - done, BATCH)
             width = size
@@ -95,10 +97,10 @@ def draw_points(stream, count, location, root, points, mean):
 
 
 @kernel
-def summarise(rng, stream, count, location, root, triangle, columns, mean):
+def summarise(stream, count, location, root, triangle, lists, below, columns, mean):
     """The mean and a factor of the scatter of `count` points, from their laws; returns the factor's width."""
     d = location.size
-    width = wishart.bartlett(rng, stream, d, count - 1, 0, triangle)
+    width = wishart.bartlett(stream, d, count - 1, 0, 1.0, triangle, lists, below)
     normals.draw(stream, d, mean)
     for i in range(d - 1, -1, -1):
         shift = 0.0

@@ -1,8 +1,6 @@
 """Standard normals by the batch, in loops that a compiler turns into vector instructions.
 
-The bits come from 64 interleaved xoshiro256++ generators (Blackman and Vigna, ACM Trans. Math. Softw. 47,
-2021), each of which starts at its own 256 bits of the given `numpy.random.Generator`: that two of them meet
-within 2⁶⁴ words is less likely than 2⁻¹⁸⁰. Two words make two normals by Box and Muller's transform (1958),
+Two words of the stream make two normals by Box and Muller's transform (1958),
 
     √(−2 log u)·cos 2πx,  √(−2 log u)·sin 2πx,   u in {2⁻⁵², …, 1},  x in {−½, −½ + 2⁻⁵², …, ½ − 2⁻⁵²},
 
@@ -16,17 +14,12 @@ import math
 import numpy as np
 
 from theorycheck.kernels.jit import kernel
+from theorycheck.kernels.uniforms import BATCH, BITS_12, NORMALS, ONE, fill_words, take
 
-LANES = 64
-BATCH = 512  # normals made at once: everything stays in the innermost cache
 PAIRS = BATCH // 2
 
-# NumPy's and Numba's unsigned integers mix with nothing but themselves.
-BITS_12, BITS_17, BITS_19, BITS_23, BITS_32, BITS_41, BITS_45, BITS_52 = np.array(
-    [12, 17, 19, 23, 32, 41, 45, 52], dtype=np.uint64
-)
-ONE = np.uint64(0x3FF0000000000000)  # the bits of 1.0
-TWO_52 = np.uint64(0x4330000000000000)  # of 2⁵²
+BITS_52 = np.uint64(52)
+TWO_52 = np.uint64(0x4330000000000000)  # the bits of 2⁵²
 ROOT_HALF = np.uint64(0x3FE6A09E667F3BCD)  # of √½
 FRACTION = np.uint64(0x000FFFFFFFFFFFFF)  # where the bits of a double are its fraction
 BIAS = 64  # added to an exponent of 2, so that it stays positive
@@ -34,56 +27,17 @@ SHIFTED_ROOT_HALF = np.uint64(0x3FE6A09E667F3BCD - (BIAS << 52))
 
 
 @kernel
-def start(rng):
-    """A stream of normals that `rng` has seeded: the lanes' states, a batch, what is left of it, scratch."""
-    states = np.empty((4, LANES), dtype=np.uint64)
-    for lane in range(LANES):
-        for i in range(4):
-            high = np.uint64(4294967296.0 * rng.random())
-            low = np.uint64(4294967296.0 * rng.random())
-            states[i, lane] = (high << BITS_32) | low
-    return states, np.empty(BATCH), np.zeros(1, dtype=np.int64), np.empty(PAIRS, dtype=np.uint64)
-
-
-@kernel
 def draw(stream, count, out):
-    """The next `count` normals of the stream, into the first entries of `out`."""
-    states, batch, left, exponents = stream
+    """The next `count` normals of a stream (`uniforms.start`), into the first entries of `out`."""
+    states, batches, left, exponents = stream
+    batch = batches[NORMALS]
     done = 0
     while done < count:
-        if left[0] == 0:
+        if left[NORMALS] == 0:
             fill_words(states, batch.view(np.uint64))
             box_muller(batch, exponents)
-            left[0] = BATCH
-        take = min(count - done, left[0])
-        taken = batch[BATCH - left[0] :]
-        rest = out[done:]
-        for i in range(take):
-            rest[i] = taken[i]
-        done += take
-        left[0] -= take
-
-
-@kernel
-def fill_words(states, words):
-    """The lanes' next words in turn; `words` has a multiple of as many places as there are lanes."""
-    lanes = states.shape[1]
-    for first in range(0, words.size, lanes):
-        row = words[first : first + lanes]
-        for lane in range(lanes):
-            a = states[0, lane]
-            b = states[1, lane]
-            c = states[2, lane]
-            d = states[3, lane]
-            # np.add wraps around silently, where + on NumPy's scalars would warn.
-            total = np.add(a, d)
-            row[lane] = np.add((total << BITS_23) | (total >> BITS_41), a)
-            c ^= a
-            d ^= b
-            states[0, lane] = a ^ d
-            states[1, lane] = b ^ c
-            states[2, lane] = c ^ (b << BITS_17)
-            states[3, lane] = (d << BITS_45) | (d >> BITS_19)
+            left[NORMALS] = BATCH
+        done += take(batch, left[NORMALS:], count - done, out[done:])
 
 
 @kernel

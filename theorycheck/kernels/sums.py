@@ -1,4 +1,4 @@
-"""Sums in an order that vector instructions can follow, and that is the same with or without them."""
+"""Sums and extremes in an order that vector instructions can follow, the same with or without them."""
 
 from theorycheck.kernels.jit import kernel
 
@@ -31,3 +31,18 @@ def spread(x, count, scratch):
     for i in range(count):
         scratch[i] = (x[i] - mean) * (x[i] - mean)
     return mean, fold(scratch, count)
+
+
+@kernel
+def range_of(x, low, high):
+    """The smallest and the largest entry, found as in `fold`; `low` and `high`, as long, are scratch."""
+    count = x.size
+    for i in range(count):
+        low[i] = high[i] = x[i]
+    while count > 1:
+        half = (count + 1) // 2
+        for i in range(count - half):
+            low[i] = min(low[i], low[half + i])
+            high[i] = max(high[i], high[half + i])
+        count = half
+    return low[0], high[0]

@@ -36,7 +36,9 @@ def simulate_covariance(
     if kernel != "reduced":
         raise ValueError(f"kernel must be literal or reduced, got {kernel!r}")
     log_scale = np.zeros(len(covariance))
-    kernels.reduced(rng, factor, samples, steps, np.zeros(len(factor)), 0, covariance, log_scale)
+    # Any factor of Σ_0 gives the same law, and a triangular one stays triangular.
+    triangular = np.ascontiguousarray(np.linalg.qr(factor)[1].T)
+    kernels.reduced(rng, triangular, samples, steps, np.zeros(len(factor)), 0, covariance, log_scale)
     return covariance @ covariance.transpose(0, 2, 1) * np.exp(2 * log_scale)[:, None, None]
 
 

@@ -124,14 +124,18 @@ def simulate(
         history = np.zeros((2, paths, steps + 1))
         history[0, :, 0] = mean
         history[1, :, 0] = math.log(scale)
-        kernels.gaussian_loop(rng, reduced, law, truth, spread, real, synthetic, fresh, ddof, *history)
+        if reduced:
+            kernels.reduced_gaussian_loop(rng, truth, spread, real, synthetic, fresh, ddof, *history)
+        else:
+            kernels.gaussian_loop(rng, law, truth, spread, real, synthetic, fresh, ddof, *history)
         return history
     history = np.zeros((1, paths, steps + 1))
     history[:, :, 0] = truth if start is None else _number("start", start, chosen.low, chosen.high)
     if family == "logistic":
         kernels.logistic_loop(rng, law, truth, spread, real, synthetic, fresh, *history)
     else:
-        kernels.mean_loop(rng, reduced, model, law, truth, spread, real, synthetic, fresh, *history)
+        loop = kernels.reduced_mean_loop if reduced else kernels.mean_loop
+        loop(rng, model, law, truth, spread, real, synthetic, fresh, *history)
     return history
 
 
