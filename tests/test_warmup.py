@@ -10,7 +10,8 @@ from theorycheck.engine import warmup
 from theorycheck.kernels.jit import name
 
 VERIFY = "from theorycheck.cli import main; main()"
-CLAIM = "infinite-choices-limit::first_order_in_the_choices"  # computed, with one kernel
+CLAIM = "infinite-choices-limit::first_order_in_the_choices"  # computed, with one kernel and its helpers
+KERNELS = [f"curation.{name}" for name in ("choice_ratio", "nodes", "at_node", "fall", "power_of")]
 WARMUP = f"""
 from theorycheck.engine import warmup
 from theorycheck.loops.curation import choice_ratio
@@ -65,11 +66,9 @@ def test_a_cold_verify_says_what_it_compiles(cold):
     assert first.returncode == 0, first.stderr
     told = [line for line in first.stderr.splitlines() if line.startswith("compiling")]
     total = len(warmup.everything())
-    # The kernel that the claim calls, and then its helpers.
-    names = [f"curation.{name}" for name in ("choice_ratio", "nodes", "at_node", "fall", "power_of")]
     assert told == [
         f"compiling {name} (kernel {i} of {total}; once, then it is kept on disk)"
-        for i, name in enumerate(names, 1)
+        for i, name in enumerate(KERNELS, 1)
     ]
     second = cold(VERIFY, "verify", CLAIM)
     assert (second.returncode, "compiling" in second.stderr) == (0, False), second.stderr
@@ -78,8 +77,9 @@ def test_a_cold_verify_says_what_it_compiles(cold):
 def test_warmup_compiles_what_is_missing(cold):
     total = len(warmup.everything())
     first, second = cold(WARMUP, "warmup"), cold(WARMUP, "warmup")
-    assert first.stderr == f"compiling curation.choice_ratio (1 of {total})\n"
-    assert first.stdout.startswith(f"1 of {total} kernels compiled, ")
+    told = [f"compiling {name} ({i} of {total})" for i, name in enumerate(KERNELS, 1)]
+    assert first.stderr.splitlines() == told
+    assert first.stdout.startswith(f"{len(KERNELS)} of {total} kernels compiled, ")
     assert second.stderr == ""
     assert second.stdout.startswith(f"all {total} kernels were compiled before, ")
     assert cold(VERIFY, "verify", CLAIM).stderr == f"deciding {CLAIM}\n"
