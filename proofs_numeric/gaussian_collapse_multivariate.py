@@ -405,7 +405,8 @@ def exponent_of_a_pivot(exponent=form.lyapunov_exponent):
 
 
 @theorem.sampled(
-    at=[dict(n=3, dimension=4, steps=5, j=j) for j in (1, 2)]
+    # A last pivot with one degree of freedom would fall below the rounding of Σ_t now and then.
+    at=[dict(n=4, dimension=4, steps=5, j=j) for j in (1, 2)]
     + [dict(n=5, dimension=3, steps=4, j=j) for j in (2, 3)],
     margin=0.04,
     rivals={
