@@ -19,7 +19,6 @@ from theorycheck import (
     FiniteLaw,
     FiniteLaws,
     Integers,
-    Rationals,
     Theorem,
     at_most,
     equals,
@@ -34,9 +33,6 @@ theorem = Theorem(
     assumptions=[
         Assumption("finite-states", "p is a law on finitely many states", {"law": FiniteLaws((2, 4))}),
         Assumption("choices", "users choose among K ≥ 1 proposals", {"choices": Integers(1, draw_to=6)}),
-        Assumption(
-            "bounded-below", "weights stay above a_min > 0", {"least": Rationals(Fraction(1, 1000), 1)}
-        ),
     ],
 )
 

@@ -41,7 +41,11 @@ theorem = Theorem(
         r"|G'(\theta^*)| = \frac{\lambda F}{A+\lambda F} < 1 \quad \forall \lambda \ge 0 \text{ if } A > 0"
     ),
     assumptions=[
-        Assumption("location", "models differ by a shift", {"stretch": OneOf(1)}),
+        Assumption(
+            "location",
+            "models differ by a shift: logistic, or Student with ν degrees of freedom",
+            {"model": OneOf("logistic", "student", 2, 5, 30)},
+        ),
         Assumption(
             "strong-concavity",
             "E_data log p is strictly concave at θ*: A > 0",

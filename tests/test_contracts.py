@@ -42,6 +42,12 @@ def test_the_theorem_is_consistent_and_told(theorem):
     assert len({a.id for a in theorem.assumptions}) == len(theorem.assumptions)
 
 
+@each_theorem
+def test_an_assumption_is_about_what_some_claim_takes(theorem):
+    taken = {name for claim in theorem.claims for name in claim.arguments}
+    assert {name for a in theorem.assumptions for name in a.domains} <= taken
+
+
 @each_claim
 def test_the_claim_has_a_docstring(theorem, claim):
     assert claim.function.__doc__

@@ -46,6 +46,15 @@ def test_one_generation_is_a_sample_of_all_points(protocol, ddof):
     assert moment(n, k, 1, protocol, ddof, mean=2, scale=2) == Fraction(freedom, divisor * (n + k))
 
 
+def test_one_generation_from_another_variance():
+    # Points of variance 1 and ½ with the same mean: the fit keeps their mean second moment.
+    start, total = Fraction(1, 2), 9
+    mean = (6 + 3 * start) / total**2
+    assert moment(6, 3, 0, "fresh", start=start, scale=4) == start**2
+    assert moment(6, 3, 1, "fresh", start=start, mean=2) == mean
+    assert moment(6, 3, 1, "fresh", start=start, scale=2) == (6 + 3 * start) / total - mean
+
+
 def test_two_generations_with_fresh_data_by_hand():
     # μ_2 = (nX + k(μ_1 + σ_1 z/√k))/N with μ_1 ~ N(0, 1/N) and σ_1² independent, σ_1²N/… as above.
     n, k = 4, 6

@@ -322,6 +322,7 @@ X = np.array([-1.0, 0.0, 2.0, 5.0])
         (rewards.total(np.abs, np.negative, np.square), [3, 0, 4, 25]),
         (rewards.scaled(np.abs, -2), [-2, 0, -4, -10]),
         (rewards.clipped(np.abs, 0.5, 3), [1, 0.5, 2, 3]),
+        (rewards.clipped(np.abs, 1, 1), [1, 1, 1, 1]),
         (rewards.clipped(rewards.scaled(np.square, 2), 0, 9), [2, 0, 8, 9]),
     ],
 )
@@ -385,7 +386,7 @@ BAD = [
     (lambda: planar.gaussians(**PLANE | dict(centres=np.empty((0, 2)))), "centres must be .* shape \\(0, 2"),
     (lambda: planar.gaussians(**PLANE, labels=[0.0, 1.0]), r"labels must be integers, got \[0.0, 1.0\]"),
     (lambda: rewards.class_probability(-1), "label must be at least 0, got -1"),
-    (lambda: rewards.class_probability(2)(np.ones((3, 2))), "label must be below 2, the classes, got 2"),
+    (lambda: rewards.class_probability(2)(np.ones((3, 4, 2))), "label must be below 2, the classes, got 2"),
     (lambda: rewards.clipped(np.abs, 2.0, 1.0), "low must be at most high, got 2.0 and 1.0"),
     (lambda: Distance(0.0, None), r"radius must be a number in \[0, inf\), got None"),
     (lambda: planar.gaussians(**PLANE | dict(centres=[[0.0]])), r"centres must .* got shape \(1, 1\)"),

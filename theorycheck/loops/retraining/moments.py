@@ -1,7 +1,7 @@
 """The Gaussian loop with unknown mean and variance: exact moments, by recursion.
 
 In d dimensions these are the moments of each projection: a projected loop is the loop of projected data. Real
-points are standard normal, and the loop starts from their law.
+points are standard normal, and the loop starts from their law, or another variance of it.
 """
 
 from __future__ import annotations
@@ -31,9 +31,10 @@ def of_squares(count, power):
 
 
 @functools.cache
-def moments(n, synthetic, steps, protocol, ddof, degree):
+def moments(n, synthetic, steps, protocol, ddof, degree, start=1):
     """E X^i V^j μ_t^a σ_t^b by its powers (i, j, a, b), for all with i + 2j + a + b up to `degree`, b even.
 
+    `start` is σ_0²; μ_0 = 0.
     Odd powers of the means vanish. n = 0 is the loop without real points.
     """
     points = n + synthetic
@@ -46,7 +47,9 @@ def moments(n, synthetic, steps, protocol, ddof, degree):
         for i, j, a, b in itertools.product(range(degree + 1), repeat=4)
         if i + 2 * j + a + b <= degree and (i + a) % 2 == b % 2 == 0
     ]
-    found = {(i, j, a, b): of_mean(n, i) * of_squares(n, j) * (a == 0) for i, j, a, b in powers}
+    found = {
+        (i, j, a, b): of_mean(n, i) * of_squares(n, j) * (a == 0) * start ** (b // 2) for i, j, a, b in powers
+    }
     after = {(i, j, a, b): X**i * V**j * mean**a * variance ** (b // 2) for i, j, a, b in powers}
     for _ in range(steps):
         found = {key: sum(_expected(term, n, synthetic, protocol, found)) for key, term in after.items()}
@@ -65,6 +68,6 @@ def _expected(polynomial, n, synthetic, protocol, found):
             yield drawn * found[i, j, a, b]
 
 
-def moment(n, synthetic, steps, protocol, ddof=0, *, mean=0, scale=0):
-    """E μ_t^mean σ_t^scale, exactly; mean + scale is even."""
-    return moments(n, synthetic, steps, protocol, ddof, mean + scale)[0, 0, mean, scale]
+def moment(n, synthetic, steps, protocol, ddof=0, start=1, *, mean=0, scale=0):
+    """E μ_t^mean σ_t^scale, exactly, from σ_0² = `start`; mean + scale is even."""
+    return moments(n, synthetic, steps, protocol, ddof, mean + scale, start)[0, 0, mean, scale]
