@@ -94,7 +94,10 @@ def kept_law_is_reweighted(
 
 @theorem.forall(examples=60, rivals={"0 < H ≤ 1": dict(law=THREE, choices=3, top=lambda K: 1)})
 def ratio_is_a_density(law, choices, top=lambda K: K):
-    """E_p H = 1 and 0 < H < K for K ≥ 2 (H = 1 for K = 1)."""
+    """E_p H = 1 and 0 < H < K for K ≥ 2 (H = 1 for K = 1).
+
+    That K cannot be bettered, a search finds in `real-data-kl-stability`.
+    """
     ratio = exact.choice_ratio(law.p, law.a, choices)
     inside = [c for h in ratio for c in (above(h, 0), (below if choices > 1 else at_most)(h, top(choices)))]
     return [equals(exact.mean(law.p, ratio), 1), *inside]
@@ -133,6 +136,7 @@ def fast_ratio_is_enclosed(span, choices, fast=curation.choice_ratio):
     """The function that users call is H to a relative error of 1e−12.
 
     H is enumerated up to K = 20; beyond, it is a ball around the integral with a proven bound on its tail.
+    No search: the gap is an error of floating point.
     """
     p = (Fraction(1, 2), Fraction(1, 4), Fraction(1, 8), Fraction(1, 8))
     # Rational weights close to e^0, e^{−span/3}, e^{−span/2}, e^{−span}; taking their logarithms in floats
@@ -198,6 +202,7 @@ def many_choices_tilt_exponentially(choices, variance=1.0, drift=1.0):
     """K(H^K − a/E a) → (a/m)·[(m−a)/m + Var a/m²], m = E a: H^K tends to e^r/E e^r at rate 1/K.
 
     The remainder is at most 1/K at these K.
+    No search: it is about one law; for all laws `infinite-choices-limit` has a bound, and searches.
     """
     p, a = (np.array(x, float) for x in THREE)
     m, v = p @ a, p @ (a - p @ a) ** 2
@@ -222,7 +227,10 @@ def many_choices_tilt_exponentially(choices, variance=1.0, drift=1.0):
 def real_data_is_mixed_in(
     law, choices, weight, steps=2, flip=False, frozen=False, reference=lambda p: p[::-1]
 ):
-    """The public trajectory is p_ref/(1+λ) + (λ/(1+λ))·p·H^K_p, to 1e−9 at t = 2, for p_ref ≠ p_0."""
+    """The public trajectory is p_ref/(1+λ) + (λ/(1+λ))·p·H^K_p, to 1e−9 at t = 2, for p_ref ≠ p_0.
+
+    No search: the gap is an error of floating point.
+    """
     p = law.p
     for _ in range(steps):
         base = law.p if frozen else p
@@ -294,6 +302,7 @@ def finite_choices_do_not_tilt(choices, ratio=None):
     """At finite K, log H is not affine in r: its slopes between three reward levels differ.
 
     With the tilt in place of H the slopes agree, and the claim is false.
+    No search: one law is enough.
     """
     a = (sp.Integer(1), sp.Integer(2), sp.Integer(5))
     third = (sp.Rational(1, 3),) * 3

@@ -184,7 +184,10 @@ def loop_tends_to_the_fixed_point(
     },
 )
 def residual_is_certified(proposals, weight, solve=curation.fixed_point):
-    """One exact generation moves at most 2·10⁻¹² of the mass of what `fixed_point` returns."""
+    """One exact generation moves at most 2·10⁻¹² of the mass of what `fixed_point` returns.
+
+    No search: the gap is an error of floating point.
+    """
     found = solve(np.array(THREE.p, float), np.log(np.array(THREE.a, float)), proposals, float(weight))
     p = [Fraction(float(x)) for x in found.p]
     after = generation(p, THREE.p, THREE, weight / (1 + weight), proposals)
@@ -225,7 +228,10 @@ def pole_moment():
     },
 )
 def threshold_of_the_example(value=0.515, threshold=lambda moment: 1 - 1 / moment):
-    """η_c = 1 − 1/E_ref[a*/(a* − a)] is .515, rounded, for a = e^r and the density 3(1−r)² on [0, 1]."""
+    """η_c = 1 − 1/E_ref[a*/(a* − a)] is .515, rounded, for a = e^r and the density 3(1−r)² on [0, 1].
+
+    No search: it is one number.
+    """
     moment, error = pole_moment()
     return at_most(Enclosed(abs(threshold(moment) - value), error), 5e-4, scale=1)
 
@@ -276,7 +282,10 @@ def loop_carries_the_condensate_up(eta, level=lambda mass: mass):
     rivals={"the same threshold at every K": dict(proposals=math.inf)},
 )
 def fewer_choices_condense_later(proposals, eta):
-    """At K = 2 nothing condenses at η = .7, at K = 4 nothing at .55, where K = ∞ has condensed already."""
+    """At K = 2 nothing condenses at η = .7, at K = 4 nothing at .55, where K = ∞ has condensed already.
+
+    No search: it is one number, 0.
+    """
     p, r = thin_topped()
     found = curation.fixed_point(p, r, proposals, eta / (1 - eta), top=1.0)
     return at_most(Enclosed(found.condensate, 1e-10), 0.0, scale=1)
@@ -290,6 +299,7 @@ def atoms_never_condense(relation=above):
     """With an atom q at the top, (1−η)·E_ref[Z/(Z − ηa)] → ∞ as Z → ηa*: there is always a solution above.
 
     At Z = ηa* + (1−η)q/2 the atom's term alone, (1−η)·q·Z/(Z − η), exceeds 1 for all η ≥ ½.
+    No search: q and η are all that is free, and the left side is a closed form.
     """
     for eta in (Fraction(1, 2), Fraction(3, 4), Fraction(99, 100)):
         for q in (Fraction(1, 1000), Fraction(1, 10)):

@@ -8,6 +8,7 @@ where the model is a Gaussian mixture that EM refits. It is a rate for a fixed p
 likely to overlook is lost, and without real data for ever.
 """
 
+import collections
 import functools
 import math
 from fractions import Fraction
@@ -15,8 +16,19 @@ from fractions import Fraction
 import numpy as np
 from scipy import special
 
-from theorycheck import DERIVED, Assumption, Enclosed, Integers, Theorem, at_most, equals, mean
-from theorycheck.loops import curation, mixed, particles, planar, users
+from theorycheck import (
+    DERIVED,
+    Assumption,
+    Enclosed,
+    FiniteLaw,
+    FiniteLaws,
+    Integers,
+    Theorem,
+    at_most,
+    equals,
+    mean,
+)
+from theorycheck.loops import curation, exact, mixed, particles, planar, users
 
 theorem = Theorem(
     key="finite-users-drift",
@@ -146,11 +158,58 @@ def error_stays_small_with_real_data(count, choices, part, root=lambda N: N**-0.
     """E‖p_t − population‖₁ ≤ η·N^{−1/2}/(1 − ηK) at every t if λ < 1/(K−1), for two states.
 
     A generation adds E‖q̂ − q‖₁ ≤ ((m−1)/N)^{1/2} on m states, and in ℓ1 the map contracts by ηK.
+    `worst_case_of_the_error` searches all laws at a few users, in exact arithmetic.
     """
     weight = part / (choices - 1)
     eta = weight / (1 + weight)
     found = users.law(count, 0.05, choices, weight, 200, 0.1).expected(lambda x, p: 2 * np.abs(x - p))
     return at_most(Enclosed(found, 1e-11), eta * root(count) / (1 - eta * choices), scale=1)
+
+
+def strays(law, count, choices, weight, steps):
+    """E‖p_t − population‖₁ from p_0 = p_ref, over all that users may keep, in the arithmetic of the law."""
+    population, chances = law.p, {tuple(law.p): 1}
+    for _ in range(steps):
+        population = exact.step(population, law.a, choices, law.p, weight)
+        after = collections.Counter()
+        for p, chance in chances.items():
+            kept = exact.step(p, law.a, choices)
+            for counts in exact.multisets(len(p), count):
+                share = ((x + weight * c / count) / (1 + weight) for x, c in zip(law.p, counts, strict=True))
+                after[tuple(share)] += chance * exact.probability(kept, counts)
+        chances = after
+    return sum(
+        chance * sum(abs(x - y) for x, y in zip(p, population, strict=True)) for p, chance in chances.items()
+    )
+
+
+def stray_bound(count, choices, weight):
+    """η·N^{−1/2}/(1 − ηK), N a square."""
+    eta = weight / (1 + weight)
+    return eta / math.isqrt(count) / (1 - eta * choices)
+
+
+def alike(count, weight, steps):
+    """The slack that two equally good and frequent states leave, and a hundredth."""
+    law = FiniteLaw((Fraction(1, 2), Fraction(1, 2)), (Fraction(1), Fraction(1)))
+    return 1.01 * float(stray_bound(count, 2, weight) / strays(law, count, 2, weight, steps))
+
+
+@theorem.search(
+    at=[
+        dict(count=1, weight=Fraction(1, 100), steps=2),
+        dict(count=4, weight=Fraction(1, 10), steps=1),
+    ],
+    full=[dict(count=4, weight=Fraction(1, 10), steps=2), dict(count=9, weight=Fraction(1, 2), steps=2)],
+    given={"law": FiniteLaws((2, 2))},
+    generations=10,
+    scope="K = 2",
+    sharp=alike,
+    rivals={"1/N": dict(count=4, weight=Fraction(1, 10), part=Fraction(1, 2))},
+)
+def worst_case_of_the_error(count, weight, steps, law, part=1):
+    """No law on two states breaks that bound, and two that are alike attain it where N = 1 and λ → 0."""
+    return at_most(strays(law, count, 2, weight, steps), part * stray_bound(count, 2, weight))
 
 
 def extinction(offspring):

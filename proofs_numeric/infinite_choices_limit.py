@@ -156,3 +156,16 @@ def finite_choices_favour_less(
     share = exact.mean(law.p, law.a) / top
     ratio = exact.choice_ratio(law.p, law.a, choices)[law.a.index(top)]
     return at_most(ratio, most(share, power(choices)))
+
+
+@theorem.search(
+    at=[dict(choices=2), dict(choices=6)],
+    given={"law": FiniteLaws((2, 2))},
+    generations=10,
+    sharp=1.01,
+    rivals={"K − 1 for K": dict(power=lambda K: K - 1)},
+)
+def worst_case_of_the_best_state(choices, law, power=lambda K: K):
+    """No law on two atoms favours its best state more: H − 1 is sharp where the other state is worthless."""
+    bound = finite_choices_favour_less(law, choices, power)
+    return at_most(bound.left - 1, bound.right - 1)

@@ -135,6 +135,18 @@ def divergence_never_rises(law, choices, steps, inside=best, factor=1):
     return at_least(after, factor * before)
 
 
+@theorem.search(
+    at=[dict(choices=2), dict(choices=4)],
+    given={"law": FiniteLaws((2, 2))},
+    generations=10,
+    sharp=1.01,
+    rivals={"it falls by a hundredth": dict(factor=Fraction(101, 100))},
+)
+def worst_case_of_the_best_mass(choices, law, factor=1):
+    """No law on two atoms loses mass at its best state, and where the rewards are close it gains none."""
+    return divergence_never_rises(law, choices, 0, factor=factor)
+
+
 def odds_growth(law, choices, share=lambda K: Fraction(K - 1, K)):
     """1 + ((K−1)/K)·(1 − a_2/a*)."""
     lower = [w for w in law.a if w < max(law.a)]
@@ -188,11 +200,22 @@ def worst_case_of_the_odds(choices, law, share=lambda K: Fraction(K - 1, K)):
 def divergence_vanishes_at_a_rate(choices, best_mass="positive", exponent=lambda t: t):
     """KL(p_*‖p_t) ≤ log(1 + odds_0⁻¹·g^{−t}); without mass at the best reward no t brings it below 1."""
     law = CLOSE if best_mass == "positive" else NONE_BEST
-    top = Fraction(1) if best_mass == "positive" else max(law.a)
-    end = loop(law, choices, 3)
-    reached = sum(x for x, w in zip(end, law.a, strict=True) if w == top)
     bound = 1 + odds_growth(CLOSE, choices) ** -exponent(3)
-    return at_least(reached * bound, 1)
+    return at_least(mass(loop(law, choices, 3), best(law)) * bound, 1)
+
+
+@theorem.search(
+    at=[dict(choices=2), dict(choices=3)],
+    given={"law": FiniteLaws((2, 2))},
+    generations=10,
+    scope="three generations",
+    sharp=1.01,
+    rivals={"half the exponent suffices": dict(exponent=lambda t: 2 * t)},
+)
+def worst_case_of_the_vanishing(choices, law, exponent=lambda t: t):
+    """No law on two atoms breaks odds_t ≥ odds_0·g^t, which is that bound on KL; close rewards attain it."""
+    first, last = (mass(p, best(law)) for p in (law.p, loop(law, choices, 3)))
+    return at_least(last * (1 - first), odds_growth(law, choices) ** exponent(3) * first * (1 - last))
 
 
 # --- the other direction ------------------------------------------------------------------------------------
@@ -204,7 +227,10 @@ def divergence_vanishes_at_a_rate(choices, best_mass="positive", exponent=lambda
     rivals={"KL(p_t‖p_*) is finite": dict(rest=lambda mass: -mass)},
 )
 def reverse_divergence_is_infinite(choices, steps, rest=lambda mass: mass):
-    """p_t(r < r*) > 0 at every t, where p_* has no mass: KL(p_t‖p_*) = ∞ unless p_0 is optimal already."""
+    """p_t(r < r*) > 0 at every t, where p_* has no mass: KL(p_t‖p_*) = ∞ unless p_0 is optimal already.
+
+    No search: above 0 there is nothing to be tight to.
+    """
     return above(rest(1 - mass(loop(TWO_BEST, choices, steps), best(TWO_BEST))), 0)
 
 
@@ -230,7 +256,10 @@ def odds_of_the_best(proposals):
     rivals={"they fall": dict(order=-1), "by a hundredth more": dict(more=0.01)},
 )
 def digits_reach_their_best(proposals, order=1, more=0.0):
-    """On 1,797 digits the odds of the best grow at every step, by 1 + ((K−1)/K)(1 − a_2/a*) at least."""
+    """On 1,797 digits the odds of the best grow at every step, by 1 + ((K−1)/K)(1 − a_2/a*) at least.
+
+    No search: the data are given; for all laws `worst_case_of_the_odds` searches.
+    """
     odds, second = odds_of_the_best(proposals)
     least = 1 + (1 - 1 / proposals) * (1 - second) + more
     return at_most(least, Enclosed((odds[1:] / odds[:-1]) ** order, 1e-9), scale=1)

@@ -103,6 +103,24 @@ def laws_come_together(law, other, choices, weight, part=1, pick=max, less=0):
     ]
 
 
+@theorem.search(
+    at=[dict(choices=2)],
+    full=[dict(choices=4)],
+    given={"law": FiniteLaws((3, 3))},
+    generations=10,
+    scope="p' is p in reverse order, λ = ½",
+    sharp=1.01,
+    rivals={"1 % less": dict(part=Fraction(99, 100)), "H of the worst": dict(pick=min)},
+)
+def worst_case_of_the_contraction(choices, law, part=1, pick=max):
+    """No p on three states keeps further from its reverse; mass moved among rare or best states attains it.
+
+    That ½(H_p + H_{p'}) ≤ K is sharp as well: `real-data-kl-stability` searches for the largest H.
+    """
+    other = law._replace(p=law.p[::-1])
+    return laws_come_together(law, other, choices, HALF, part, pick)[0]
+
+
 @theorem.certified(
     at=[dict(choices=K, weight=w) for K in (2, 3, 7) for w in (HALF, Fraction(5))],
     scope="a = (½, 1, 1), p = (½, ⅓, 1/6) and p' = (½, 1/6, ⅓)",
@@ -121,7 +139,10 @@ def attained_by_two_best_states(choices, weight, part=1, share=lambda w: w / (1 
     rivals={"attained": dict(slack=0)},
 )
 def sharp_without_a_law_in_mind(choices, slack=Fraction(1, 10**6)):
-    """Nor does a factor below λK/(1+λ) serve all laws: it is at least (1 − 10⁻⁶) times that there."""
+    """Nor does a factor below λK/(1+λ) serve all laws: it is at least (1 − 10⁻⁶) times that there.
+
+    No search: one pair of laws is enough.
+    """
     rare, weight = Fraction(1, 10**9), Fraction(1, choices)
     moved = exact.step((1 - rare, rare), (rare, Fraction(1)), choices, (1, 0), weight)[1]
     return at_least(moved, (1 - slack) * weight * choices / (1 + weight) * rare)

@@ -105,12 +105,26 @@ def kl_is_bounded_better(law, choices, share, horizon, bound=chord, start=None):
 BOUNDS = {
     "chord": lambda law, p, w: (kl(p, law.p), chord(w, 2)),
     "reversed": lambda law, p, w: (kl(law.p, p), logarithm(1 + w)),
+    "reversed, p_0 = (0, 1)": lambda law, p, w: (
+        kl(law.p, mixed.loop(law.p, law.a, 2, w, 1, TOP_FIRST)[-1]),
+        logarithm(1 + w),
+    ),
+    "rare top": lambda law, p, w: (
+        kl(p, law.p),
+        times(mixed.peak(w, 2, 3) * law.p[law.a.index(max(law.a))], logarithm(mixed.peak(w, 2, 3))),
+    ),
     "D_∞ by range": lambda law, p, w: (
         ratio(p, law.p),
         mixed.peak(w, mixed.largest_ratio(2, min(law.a) / max(law.a)), 3),
     ),
 }
-USED = {"chord": Fraction(1, 5), "reversed": Fraction(1, 15), "D_∞ by range": Fraction(100, 101)}
+USED = {
+    "chord": Fraction(1, 5),
+    "reversed": Fraction(1, 15),
+    "reversed, p_0 = (0, 1)": Fraction(100, 101),
+    "rare top": Fraction(1, 5),
+    "D_∞ by range": Fraction(100, 101),
+}
 ALL = dict.fromkeys(BOUNDS, Fraction(1))
 
 
@@ -214,6 +228,7 @@ def kl_grows_beyond_the_threshold(low, rarity, stated=None, part=HALF, states=2)
     """KL ≥ ½P·s − log 2 at t = s/log(1 + ½q(h−1)P), p_ref(top) = e⁻ˢ: unbounded in s.
 
     Here qh > 1 means a_2/a* < 1/5.
+    No search: rare best states are enough for the KL to be unbounded.
     """
     plateau, rate = plateau_of(Fraction(3, 2), low if stated is None else stated)
     horizon = ceil(rarity / log(1 + rate * plateau / 2)) + 1
@@ -231,7 +246,10 @@ def kl_grows_beyond_the_threshold(low, rarity, stated=None, part=HALF, states=2)
     rivals={"below the threshold": dict(excess=Fraction(9, 10)), "tenfold": dict(times_four=10)},
 )
 def kl_grows_at_any_k(choices, excess, times_four=Fraction(4)):
-    """λK/(1+λ)/(1 + (K−1)a_2/a*) > 1: a fourfold −log p_ref(top) gives ≥ 4 times the KL."""
+    """λK/(1+λ)/(1 + (K−1)a_2/a*) > 1: a fourfold −log p_ref(top) gives ≥ 4 times the KL.
+
+    No search: rare best states are enough here too.
+    """
     weight = excess / (choices - 1)
     horizon = 160 if excess < 1 else ceil(160 / log(weight * choices / (1 + weight))) + 60
     orbits = (mixed.two_states(sp.exp(-s), Fraction(1, 10**6), choices, weight, horizon) for s in (40, 160))
@@ -244,7 +262,10 @@ def kl_grows_at_any_k(choices, excess, times_four=Fraction(4)):
     rivals={"at t = 200": dict(horizon=200), "at λ = 1": dict(weight=Fraction(1))},
 )
 def kl_at_an_instance_beyond(horizon=400, weight=Fraction(3, 2)):
-    """12.6967 ≤ KL_400 and lim KL ≤ 12.6968: p_t(top) climbs to the root of f(p) = p."""
+    """12.6967 ≤ KL_400 and lim KL ≤ 12.6968: p_t(top) climbs to the root of f(p) = p.
+
+    No search: it is a number at one law.
+    """
     rare, h = sp.exp(-40), 2 / (1 + sp.Rational(1, 10**6))
     history = mixed.two_states(rare, Fraction(1, 10**6), 2, weight, horizon)
     q = sp.Rational(weight / (1 + weight))
@@ -265,7 +286,10 @@ def kl_at_an_instance_beyond(horizon=400, weight=Fraction(3, 2)):
     rivals={"t → ∞ first": dict(rarity=40, later=400), "log M_{t−1}": dict(horizon=1, rarity=10, behind=1)},
 )
 def kl_vanishes_at_a_fixed_time(horizon, rarity, later=0, behind=0):
-    """KL ≤ M_t·e⁻ˢ·log M_t at p_ref(top) = e⁻ˢ: beyond the threshold too, s → ∞ first gives 0."""
+    """KL ≤ M_t·e⁻ˢ·log M_t at p_ref(top) = e⁻ˢ: beyond the threshold too, s → ∞ first gives 0.
+
+    Its worst case is the “rare top” of `worst_case_of_the_bounds`.
+    """
     weight, rare = Fraction(3, 2), sp.exp(-rarity)
     history = mixed.two_states(rare, Fraction(1, 10**6), 2, weight, max(horizon, later))
     top = mixed.peak(weight, 2, horizon - behind)
@@ -282,7 +306,10 @@ def kl_vanishes_at_a_fixed_time(horizon, rarity, later=0, behind=0):
     rivals={"w = (1−m)/M": dict(reward="class:0", choices=2, steps=30, split=lambda m, M: (1 - m) / M)},
 )
 def kl_stays_small_on_the_digits(reward, choices, steps, split=lambda m, M: (1 - m) / (M - m)):
-    """KL(p_t‖p_ref) ≤ w M_t log M_t + (1−w)m log m ≤ log M_t, at K = 4 too, where λ > 1/(K−1)."""
+    """KL(p_t‖p_ref) ≤ w M_t log M_t + (1−w)m log m ≤ log M_t, at K = 4 too, where λ > 1/(K−1).
+
+    No search: the data are given.
+    """
     history, _ = mixed.on_digits(reward, choices, 0.5, steps)
     ratio = history[1:] / history[0]
     found = np.sum(history[1:] * np.log(ratio), axis=1)
@@ -300,7 +327,10 @@ def kl_stays_small_on_the_digits(reward, choices, steps, split=lambda m, M: (1 -
     rivals={"one generation behind": dict(reward="class:0", choices=2, steps=30, behind=1)},
 )
 def density_ratio_on_the_digits(reward, choices, steps, behind=0):
-    """sup p_t/p_ref ≤ M_t with K/(1 + (K−1)·a_min/a*) for K, which is below the threshold for confidence."""
+    """sup p_t/p_ref ≤ M_t with K/(1 + (K−1)·a_min/a*) for K, which is below the threshold for confidence.
+
+    No search: the data are given.
+    """
     history, a = mixed.on_digits(reward, choices, 0.5, steps)
     found = (history[1:] / history[0]).max(axis=1)
     effective = mixed.largest_ratio(choices, a.min())

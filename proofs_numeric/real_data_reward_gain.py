@@ -118,7 +118,10 @@ W, Y = sp.symbols("lambda y", positive=True)
     rivals={"1 + λ": dict(ratio=1 + W), "(1+λ)³": dict(ratio=(1 + W) ** 3)},
 )
 def constant_is_not_sharp(ratio=(1 + W) ** 2):
-    """λ/(1+λ) holds too, as derived in `real-data-reward-gain-sharp`: (1+λ)² times the paper's constant."""
+    """λ/(1+λ) holds too, as derived in `real-data-reward-gain-sharp`: (1+λ)² times the paper's constant.
+
+    No search: λ is all that is free, and the ratio a closed form that rises.
+    """
     return [equals(W / (1 + W) / paper(W), ratio), at_least(ratio, 1, over={W: Rationals(0)})]
 
 
@@ -145,7 +148,10 @@ def worst_case_of_the_bound(weight, horizon, law, constant=paper):
     rivals={"p_0 = p_ref": dict(mass=HALF)},
 )
 def loss_from_a_poor_start(choices, mass=LOW_FIRST[1]):
-    """From p_0 = (99/100, 1/100) with p_ref = (½, ½), E_1 a < E_ref a: p_0·H at the top is below K/100."""
+    """From p_0 = (99/100, 1/100) with p_ref = (½, ½), E_1 a < E_ref a: p_0·H at the top is below K/100.
+
+    No search: one start is enough.
+    """
     low, top, law = sp.S(1), 1 + Y, [1 - sp.Rational(mass), sp.Rational(mass)]
     after = exact.step(law, (low, top), choices, (sp.Rational(1, 2),) * 2, W)
     loss = sp.factor((low + top) / 2 - exact.mean(after, (low, top)))
@@ -158,7 +164,10 @@ def loss_from_a_poor_start(choices, mass=LOW_FIRST[1]):
     rivals={"at once": dict(first=1), "never": dict(relation=at_most)},
 )
 def loss_is_made_up(reward, first=8, relation=at_least):
-    """λ < 1/(K−1) makes the loop forget p_0 at the rate λK/(1+λ): the bound holds again at t = 8."""
+    """λ < 1/(K−1) makes the loop forget p_0 at the rate λK/(1+λ): the bound holds again at t = 8.
+
+    No search: it is about that start alone.
+    """
     law = FiniteLaw((HALF, HALF), (reward, Fraction(1)))
     bound = paper(HALF) * fewer(2) * exact.variance(law.p, law.a)
     return relation(gains(law, 2, HALF, first, LOW_FIRST)[first], bound)
@@ -177,7 +186,10 @@ def loss_is_made_up(reward, first=8, relation=at_least):
     },
 )
 def gain_stays_on_the_digits(reward, choices, steps, constant=paper, first=1):
-    """The bound at each generation from the digits' empirical law, in units of ((K−1)/K)·Var_ref(a)/a*."""
+    """The bound at each generation from the digits' empirical law, in units of ((K−1)/K)·Var_ref(a)/a*.
+
+    No search: the data are given.
+    """
     history, a = mixed.on_digits(reward, choices, 0.5, steps)
     average, unit = history @ a, (1 - 1 / choices) * np.var(a)
     error = 2 * (mixed.drift(choices, 0.5, steps) + 1e-14)

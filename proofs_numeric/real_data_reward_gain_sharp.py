@@ -100,6 +100,20 @@ def real_data_keeps_the_variance(
     ]
 
 
+@theorem.search(
+    at=[dict(choices=2)],
+    given={"law": FiniteLaws((3, 3))},
+    generations=10,
+    scope="all mass of p on the second of three states, λ = 3",
+    sharp=1.01,
+    rivals={"Var_ref": dict(floor=lambda w: Fraction(1)), "λ/(1+λ)": dict(floor=share)},
+)
+def worst_case_of_the_variance(choices, law, floor=lambda w: 1 / (1 + w)):
+    """No p_ref on three states breaks the bound, which is attained where that state has p_ref's mean."""
+    middle = FiniteLaw((NONE, Fraction(1), NONE), law.a)
+    return real_data_keeps_the_variance(law, middle, choices, floor=floor)[-1]
+
+
 @theorem.symbolic(
     at=[dict(states=2, choices=2)],
     full=[dict(states=2, choices=3), dict(states=3, choices=2)],
@@ -205,7 +219,10 @@ def worst_case_of_the_bound(choices, horizon, law, synthetic_weight=HALF, consta
     rivals={"bound attained": dict(excess=Fraction(0))},
 )
 def sharp_at_the_first_generation(choices, synthetic_weight, excess=Fraction(2, 10**4)):
-    """G_1 ≤ (1 + 2·10⁻⁴)·(λ/(1+λ))·((K−1)/K)·Var_ref(a)/a* there, for every K."""
+    """G_1 ≤ (1 + 2·10⁻⁴)·(λ/(1+λ))·((K−1)/K)·Var_ref(a)/a* there, for every K.
+
+    No search: one law is enough, and `worst_case_of_the_bound` finds it.
+    """
     law = FiniteLaw((HALF, HALF), (1 - Fraction(1, 10**4), Fraction(1)))
     return at_most(
         gains(law, choices, synthetic_weight, 1)[0],
@@ -250,7 +267,10 @@ def ball_gains(history, low):
     rivals={"1 for λ/(1+λ)": dict(synthetic_weight=HALF, constant=lambda w: 1)},
 )
 def gain_stays_for_a_hundred_generations(choices, synthetic_weight, constant=share):
-    """G_t ≥ (λ/(1+λ))·((K−1)/K)·Var_ref(a)/a* at every t ≤ 100, in balls."""
+    """G_t ≥ (λ/(1+λ))·((K−1)/K)·Var_ref(a)/a* at every t ≤ 100, in balls.
+
+    No search: it is the bound at one law.
+    """
     law = FiniteLaw((Fraction(4, 5), Fraction(1, 5)), CLOSE.a)
     history = mixed.two_states(law.p[1], law.a[0], choices, synthetic_weight, 100)
     return [

@@ -189,7 +189,10 @@ def bernstein_coefficients(atoms, choices, factor):
     rivals={"K for K − 1": dict(m=2, choices=2, factor=lambda K: Fraction(1))},
 )
 def gap_is_nonnegative_for_every_law(m, choices, factor=share):
-    """The gap, a polynomial in p, has Bernstein coefficients v·(1/ā − 1/a*) ≥ 0: it is ≥ 0 on the simplex."""
+    """The gap, a polynomial in p, has Bernstein coefficients v·(1/ā − 1/a*) ≥ 0: it is ≥ 0 on the simplex.
+
+    No search: this is proved for every law; `worst_case_of_the_bounds` searches over the atoms too.
+    """
     return [at_least(c, 0) for _, c in bernstein_coefficients(ATOMS[m], choices, factor(choices))]
 
 
@@ -267,13 +270,32 @@ def law_rises_stochastically(law, choices, tail=operator.ge):
     return [at_least(mass(kept, level), mass(law.p, level)) for level in law.a]
 
 
+@theorem.search(
+    at=[dict(choices=2)],
+    given={"law": FiniteLaws((3, 3))},
+    generations=10,
+    sharp=1.01,
+    rivals={
+        "lower tails rise": dict(tail=operator.le),
+        "every level rises": dict(tail=operator.eq),
+    },
+)
+def worst_case_of_the_tails(choices, law, tail=operator.ge):
+    """No law on three atoms lowers P(a ≥ s); close rewards do not raise it, nor does the lowest level s."""
+    rises = zip(law.a, law_rises_stochastically(law, choices, tail), strict=True)
+    return [rise for level, rise in rises if level > min(law.a)]
+
+
 @theorem.certified(
     at=[dict(choices=2), dict(choices=4)],
     scope="p = (99/100, 1/100), a = (1/10, 1)",
     rivals={"variance falls at every step": dict(sign=-1)},
 )
 def variance_can_rise(choices, sign=1):
-    """Var_t is not monotone: from a rare top state it rises at first."""
+    """Var_t is not monotone: from a rare top state it rises at first.
+
+    No search: one law is enough.
+    """
     before = exact.variance(RARE_TOP.p, RARE_TOP.a)
     after = exact.variance(exact.step(RARE_TOP.p, RARE_TOP.a, choices), RARE_TOP.a)
     return at_least(sign * after, sign * before)

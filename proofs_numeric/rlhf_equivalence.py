@@ -24,7 +24,9 @@ from theorycheck import (
     at_most,
     equals,
 )
+from theorycheck.formula import precision
 from theorycheck.loops import curation, exact
+from theorycheck.loops.divergences import kl, logarithm, times
 
 theorem = Theorem(
     key="rlhf-equivalence",
@@ -106,13 +108,10 @@ def logs(law):
 
 
 def regularised_reward(q, law, steps):
-    """E_q r − (1/t)·KL(q‖p_0), with 0·log 0 = 0."""
-    total = sp.S(0)
-    for x, p, r in zip(q, law.p, logs(law), strict=True):
-        if x:
-            x, p = (sp.Rational(v.numerator, v.denominator) for v in (x, p))
-            total += x * (r - sp.log(x / p) / steps)
-    return total
+    """E_q r − (1/t)·KL(q‖p_0), in floats or balls."""
+    with precision(512):
+        reward = sum(times(x, logarithm(w)) for x, w in zip(q, law.a, strict=True))
+        return reward - kl(q, law.p) / steps
 
 
 @theorem.forall(
@@ -141,6 +140,25 @@ def no_law_does_better(law, steps, other, choices=inf, power=lambda t: t):
     return [at_most(regularised_reward(q, law, steps), top) for q in candidates if q != claimed]
 
 
+@theorem.search(
+    at=[dict(steps=2)],
+    full=[dict(steps=1), dict(steps=5)],
+    given={"law": FiniteLaws((3, 3))},
+    generations=10,
+    scope="p_0 uniform on three states",
+    sharp=1.01,
+    rivals={"p_{t+1}": dict(power=lambda t: t + 1), "p_{t−1}": dict(power=lambda t: t - 1)},
+)
+def worst_case_of_the_objective(steps, law, power=lambda t: t):
+    """No law does better than p_t, whatever the rewards, and the search for one comes down to p_t.
+
+    It is over the law's masses and weights; these are 10⁶-fold, so that no reward is negative.
+    """
+    start = FiniteLaw(THREE.p, [10**6 * w for w in law.a])
+    best = tilted(start.p, start.a, power(steps))
+    return at_most(regularised_reward(law.p, start, steps), regularised_reward(best, start, steps))
+
+
 @theorem.certified(
     scope="p_0 uniform, a = (1, 2, 5)/5, K = 2, one generation",
     rivals={
@@ -152,6 +170,7 @@ def finite_choices_are_no_tilt(gap=Fraction(16, 100)):
     """log(H(x)/H(y))/(r(x) − r(y)) is .538 between the lower two levels and .375 between the upper two.
 
     An exponential tilt has one slope.
+    No search: one law is enough.
     """
     ratio = [sp.Rational(h.numerator, h.denominator) for h in exact.choice_ratio(THREE.p, THREE.a, 2)]
     r = logs(THREE)
