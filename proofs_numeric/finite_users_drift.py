@@ -171,7 +171,7 @@ def strays(law, count, choices, weight, steps):
     population, chances = law.p, {tuple(law.p): 1}
     for _ in range(steps):
         population = exact.step(population, law.a, choices, law.p, weight)
-        after = collections.Counter()
+        after: dict = collections.Counter()
         for p, chance in chances.items():
             kept = exact.step(p, law.a, choices)
             for counts in exact.multisets(len(p), count):
@@ -200,7 +200,7 @@ def alike(count, weight, steps):
         dict(count=1, weight=Fraction(1, 100), steps=2),
         dict(count=4, weight=Fraction(1, 10), steps=1),
     ],
-    full=[dict(count=4, weight=Fraction(1, 10), steps=2), dict(count=9, weight=Fraction(1, 2), steps=2)],
+    full=[dict(count=4, weight=Fraction(1, 10), steps=2), dict(count=9, weight=Fraction(1, 2), steps=1)],
     given={"law": FiniteLaws((2, 2))},
     generations=10,
     scope="K = 2",

@@ -154,7 +154,7 @@ def worst_case_of_the_objective(steps, law, power=lambda t: t):
 
     It is over the law's masses and weights; these are 10⁶-fold, so that no reward is negative.
     """
-    start = FiniteLaw(THREE.p, [10**6 * w for w in law.a])
+    start = FiniteLaw(THREE.p, tuple(10**6 * w for w in law.a))
     best = tilted(start.p, start.a, power(steps))
     return at_most(regularised_reward(law.p, start, steps), regularised_reward(best, start, steps))
 
