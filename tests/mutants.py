@@ -154,13 +154,18 @@ def _steps(
 ) -> Iterator[Child | None]:
     """The processes that look at a mutant, one after the other until one sees red; None at the end.
 
-    What noticed other mutants of the function comes first, then the quick checks, then all others.
+    What noticed other mutants of the function comes first, then the quick checks, then all others. Before
+    them, a kernel is interpreted where that is quick: compiled it does the same, bit for bit, but later.
     """
     order = able(checks, scratch.path.with_name("0"), mutant.file, _function(mutant).split(":")[1])
     order.sort(key=lambda check: -killers[check.name])
     spent = list(itertools.accumulate(check.seconds for check in order))
     order, cut = order[: max(bisect.bisect(spent, enough), 1)], bisect.bisect(spent, QUICK)
+    own = f"tests/test_kernels_{Path(mutant.file).stem}.py"
+    interpreted = [check.name for check in order if check.interpreted and check.file == own]
     with scratch.changed(mutant.file, mutant.source) as compiled:
+        if compiled and interpreted:
+            yield Child(scratch, interpreted, Stop(scratch, interpreted), patience + 60, "")
         for part in (order[: max(cut, 1)], order[max(cut, 1) :]):
             if part:
                 names = [check.name for check in part]

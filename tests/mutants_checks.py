@@ -16,13 +16,19 @@ from typing import NamedTuple
 from mutants_child import Child, Scratch
 from mutants_places import ANYWHERE, Listener, imports, kernels, tell
 
+INTERPRETED = " interpreted"  # marks what was measured of a file without compiled kernels
+
 
 class Check(NamedTuple):
-    """A check that the unchanged code passes: `places` are what it was seen to execute."""
+    """A check that the unchanged code passes: `places` are what it was seen to execute.
+
+    `interpreted` tells that it passes without compiled kernels too, and is quick.
+    """
 
     name: str
     seconds: float
     places: frozenset[str]
+    interpreted: bool = False
 
     @property
     def file(self) -> str:
@@ -61,29 +67,35 @@ def measured(scratch: Scratch, targets: set[str], kept: dict[str, dict], workers
     files = [f for f in (path.relative_to(root).as_posix() for path in paths) if targets & {*reach(root, f)}]
     # Whom a check calls depends on its own text and on that of the loops; the rest only on the time it takes.
     hashes = {f: digest(root, [f, *(g for g in reach(root, f) if "/loops/" in g)]) for f in files}
-    waiting = [file for file in files if kept.get(file, {}).get("digest") != hashes[file]]
+    of_kernels = [file for file in files if file.startswith("tests/test_kernels_")]
+    hashes |= {file + INTERPRETED: hashes[file] for file in of_kernels}
+    waiting = [name for name in hashes if kept.get(name, {}).get("digest") != hashes[name]]
     running: dict[str, Child] = {}
     while waiting or running:
         while waiting and len(running) < workers:
             file = waiting.pop(0)
-            running[file] = Child(telling, [file], Listener(telling.path / f"{Path(file).stem}.json"))
+            test, compiled = file.removesuffix(INTERPRETED), "" if file.endswith(INTERPRETED) else None
+            plugin = Listener(telling.path / f"{Path(file).name}.json")
+            running[file] = Child(telling, [test], plugin, compiled=compiled)
         time.sleep(0.05)
         for file in [file for file, child in running.items() if child.done()]:
             del running[file]
-            out = telling.path / f"{Path(file).stem}.json"
+            out = telling.path / f"{Path(file).name}.json"
             if not out.is_file():
                 sys.exit(f"{file} cannot be run on the unchanged code: {(telling.path / 'log').read_text()}")
             kept[file] = {"digest": hashes[file], **json.loads(out.read_text(encoding="utf-8"))}
             print(f"measured {file}: {len(kept[file]['checks'])} checks", file=sys.stderr)
     for name in (name for file in files for name in kept[file]["red"]):
         print(f"red on the unchanged code, left out: {name}", file=sys.stderr)
-    return [check for file in files for check in _checks(root, file, kept[file])]
+    return [check for file in files for check in _checks(root, file, kept)]
 
 
-def _checks(root: Path, file: str, found: dict) -> Iterator[Check]:
+def _checks(root: Path, file: str, kept: dict[str, dict]) -> Iterator[Check]:
+    found, interpreted = kept[file], kept.get(file + INTERPRETED, {"checks": []})["checks"]
     everywhere = [*found["imported"], *kernels(root, ast.parse((root / file).read_bytes()))]
+    quick = {name for name, seconds, _ in interpreted if seconds < 1}
     for name, seconds, places in found["checks"]:
-        yield Check(name, seconds, frozenset([*places, *everywhere]))
+        yield Check(name, seconds, frozenset([*places, *everywhere]), name in quick)
 
 
 def able(checks: Iterable[Check], root: Path, file: str, function: str) -> list[Check]:

@@ -79,6 +79,7 @@ class Scratch:
 class Child:
     """A process that runs the named checks, in that order, until the first is red.
 
+    `compiled` is where kernels are compiled to (None: where they always are; "": they run interpreted).
     `limit` is in seconds of processor time, so that a busy machine kills no mutant. Its end is told by
     `done`; `red` then names the check that noticed, "" if none did, "timeout" if the limit ended it.
     """
@@ -88,7 +89,7 @@ class Child:
     ) -> None:
         self.out = scratch.path / "red"
         self.out.unlink(missing_ok=True)
-        arguments = (str(scratch.path), tuple(checks), plugin, int(limit) + 1, compiled and str(compiled))
+        arguments = (str(scratch.path), tuple(checks), plugin, int(limit) + 1, compiled)
         self.process = PROCESSES.Process(target=_run, args=arguments)
         self.process.start()
         # Sleeping costs no processor time: a deadlock is ended by the clock, long after.
@@ -157,10 +158,12 @@ def _run(root: str, checks: Sequence[str], plugin: Any, limit: int, compiled: st
         os.setsid()
         resource.setrlimit(resource.RLIMIT_CPU, (limit, limit + 10))
         resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
-    if compiled:
+    if compiled is not None:
         import numba
 
-        numba.config.CACHE_DIR = os.environ["NUMBA_CACHE_DIR"] = compiled
+        numba.config.CACHE_DIR = os.environ["NUMBA_CACHE_DIR"] = str(compiled)
+        if compiled == "":
+            numba.config.DISABLE_JIT, os.environ["NUMBA_DISABLE_JIT"] = 1, "1"
     log = os.open(os.path.join(root, "log"), os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     os.dup2(log, 1), os.dup2(log, 2)
     sys.stdout, sys.stderr = (os.fdopen(i, "w", encoding="utf-8", closefd=False) for i in (1, 2))
