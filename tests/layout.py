@@ -1,10 +1,14 @@
-"""What is wrong with a figure can partly be found without looking: overlaps, clipped text, lost points."""
+"""What is wrong with a figure can partly be found without looking: overlaps, clipped text, lost points.
+
+So can what it draws and its data do not have.
+"""
 
 import itertools
 
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import LineCollection
+from matplotlib.markers import CARETDOWN
 from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 
@@ -93,3 +97,20 @@ def beyond(axes):
     for name, points, joined in paths(axes):
         if not joined and (lost := [p for p in points if np.isfinite(p).all() and not room.contains(*p)]):
             yield f"{axes.get_title(loc='left')!r}: {len(lost)} markers of {name!r} are not on the axes"
+
+
+def untold(canvas, table):
+    """Lines and markers at coordinates that are not in the data; arrows stand for points beyond an axis."""
+    known = np.unique(np.concatenate([values for curve in table.points.values() for values in curve]))
+    known = known[np.isfinite(known)]
+    for axes in canvas.axes:
+        for line in axes.lines:
+            points = [np.asarray(values, float) for values in line.get_data(orig=False)]
+            # A line across all of the axes has its ends in shares of them.
+            across = line.get_transform() is not axes.transData
+            drawn = np.concatenate(points[:1] if across else points)
+            drawn = drawn[np.isfinite(drawn)]
+            nearest = known[np.argmin(np.abs(known - drawn[:, None]), axis=1)] if drawn.size else drawn
+            lost = drawn[~np.isclose(nearest, drawn, rtol=1e-9, atol=1e-15)]
+            if lost.size and line.get_marker() != CARETDOWN:
+                yield f"{axes.get_title(loc='left')!r}: {line.get_label()!r} is at {lost[:3]}"

@@ -15,10 +15,13 @@ from pathlib import Path
 import cifar_files
 import layout
 import pytest
+from click.testing import CliRunner
 from pages import whole_catalogue
 from promotion import promotions
 
 import theorycheck
+from benchmarks import __main__ as benchmarks
+from benchmarks import curation, gaussian, growth
 from theorycheck import figures
 from theorycheck.engine.catalogue import find
 from theorycheck.new_theorem import template, write
@@ -59,11 +62,10 @@ SMALL = {
     "theorycheck figures NAME --out DIR": "theorycheck figures tightness --run whole.json --out DIR",
     "theorycheck retrain --preset NAME --out DIR": "theorycheck retrain --preset digits --out digits",
     "theorycheck data cifar10 --out DIR": "theorycheck data cifar10 --out data",
-    # Other tests run the mutants of a small project.
+    "pytest proofs_numeric": "pytest proofs_numeric/reward_ascent.py -k bound_is_sharp",
+    # tests/test_mutants.py runs it as it is shown, in a small project.
     "python tests/mutants.py": "python tests/mutants.py --list",
     "python -m benchmarks": "python -m benchmarks population",
-    "python -m benchmarks gaussian growth": "python -m benchmarks population",
-    "python -m benchmarks gaussian curation growth": "python -m benchmarks population",
     "python -m benchmarks --json timings.json": "python -m benchmarks population --json TIMINGS",
 }  # fmt: skip
 TINY = (
@@ -76,12 +78,13 @@ STAND_FOR = {
     "RUN.json": "run.json", "RUN1.json": "run.json", "RUN2.json": "run.json", "DIR": "figures",
 }  # fmt: skip
 # Installing, and the checks that run this very test, are the business of .ci/run.
-ELSEWHERE = re.compile(r"pip install|pytest|ruff|mypy")
+ELSEWHERE = re.compile(r"pip install|pytest$|ruff|mypy")
 PROGRAMS = "theorycheck|python3?|pip|pytest|ruff|mypy|accelerate|dask"
 THEORYCHECK = (sys.executable, "-c", "from theorycheck.cli import main; main()")
 # Programs that are run as processes of their own, but for `theorycheck`, which mostly is not.
 STARTED = {
     "python": [sys.executable],
+    "pytest": [sys.executable, "-m", "pytest", "-n0", "-p", "no:cacheprovider"],
     "dask": [sys.executable, "-m", "dask"],
     "accelerate": [sys.executable, "-m", "accelerate.commands.accelerate_cli"],
 }
@@ -104,9 +107,16 @@ TYPED = [command for command in SHOWN if not ELSEWHERE.match(command)]
 
 def test_the_documents_show_commands():
     assert len(TYPED) > 40
-    assert {c.split()[0] for c in TYPED} == {"theorycheck", "python", "accelerate", "dask"}
+    assert {c.split()[0] for c in TYPED} == {"theorycheck", "python", "pytest", "accelerate", "dask"}
     assert {c.split()[1] for c in TYPED if c.startswith("theorycheck")} >= {"verify", "report", "new", "cite"}
     assert set(SMALL) <= set(TYPED)
+
+
+def test_what_runs_elsewhere_is_run_there():
+    script = (ROOT / ".ci/run").read_text("utf-8").replace(" --quiet", "")
+    lines = {line.strip().removeprefix("time ") for line in script.splitlines()}
+    extras = re.compile(r"pip install '")  # all at once there
+    assert {c for c in SHOWN if ELSEWHERE.match(c) and not extras.match(c)} <= lines
 
 
 def test_the_extras_that_are_installed_exist():
@@ -174,7 +184,7 @@ def images(desk, tmp_path_factory):
 
 @pytest.fixture
 def looked_at(monkeypatch):
-    """Figures as they are drawn have no faults of layout."""
+    """Figures as they are drawn have no faults of layout, and their data have all that is drawn."""
     from theorycheck.figures import _write
 
     drawn = _write.drawn
@@ -182,9 +192,22 @@ def looked_at(monkeypatch):
     def look(figure, table):
         canvas = drawn(figure, table)
         assert layout.faults(canvas) == []
+        if figure is not figures.find("tightness"):  # whose axis tells by how much bound/value exceeds 1
+            assert list(layout.untold(canvas, table)) == []
         return canvas
 
     monkeypatch.setattr(_write, "drawn", look)
+
+
+@pytest.fixture
+def tiny(monkeypatch):
+    """Benchmarks of so little work that their times tell nothing."""
+    monkeypatch.setattr(gaussian, "WORKLOADS", [(name, 20, 2, 10, 2) for name in ("literal", "reduced")])
+    monkeypatch.setattr(
+        growth, "WORKLOADS", [(name, sizes[:2], *more) for name, sizes, *more in growth.WORKLOADS]
+    )
+    monkeypatch.setattr(curation, "LOOPS", [(name, 10, 2, 50, 2, 2, 2) for name in ("literal", "reduced")])
+    monkeypatch.setattr(curation.population_row, "__defaults__", (1000,))
 
 
 @functools.cache
@@ -196,7 +219,10 @@ def started(*arguments, cwd):
 
 TRAINED = re.compile(r"theorycheck retrain --(preset|data)|accelerate")
 NEEDS = {"theorycheck report": ("jinja2", "report"), TRAINED: ("torch", "torch")}
-GIVEN = {r"dask|.* --cluster": "address", r".*cifar10": "images", r"theorycheck figures": "looked_at"}
+GIVEN = {
+    r"dask|.* --cluster": "address", r".*cifar10": "images", r"theorycheck figures": "looked_at",
+    r"python -m benchmarks .*growth": "tiny",
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("shown", TYPED)
@@ -211,8 +237,12 @@ def test_a_command_runs(shown, desk, call, monkeypatch, tmp_path, request):
     known = STAND_FOR | {"TIMINGS": str(tmp_path / "timings.json")}
     known |= dict.fromkeys(("tcp://HOST:PORT", "tcp://127.0.0.1:8786"), given.get("address"))
     arguments = [known.get(argument, argument) for argument in arguments]
-    if program == "python":
-        started(*STARTED[program], *arguments, cwd=ROOT)
+    if "tiny" in given:
+        done = CliRunner().invoke(benchmarks.main, arguments[2:])
+        assert done.exit_code == 0, done.output
+        assert [name for name in arguments[2:] if f"\n{name}" not in f"\n{done.stdout}"] == []
+    elif program in ("python", "pytest"):
+        started(*STARTED[program], *arguments, cwd=desk if (desk / arguments[0]).exists() else ROOT)
     elif TRAINED.match(shown):
         tiny = ["--seeds", "1", *(part for value in TINY for part in ("--set", value))]
         started(*STARTED.get(program, THEORYCHECK), *arguments, *tiny, cwd=desk)

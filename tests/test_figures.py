@@ -148,6 +148,19 @@ def test_faults_of_a_layout_are_found(spoil, fault):
     assert any(fault in line for line in found) if fault else found == []
 
 
+def test_what_is_drawn_and_not_told_is_found():
+    axes, table = Canvas().subplots(), Table()
+    table.add("a", "one", [1, 2], [3, 4])
+    axes.plot([1, 2], [3, 4])
+    axes.axvline(2)
+    assert list(layout.untold(axes.figure, table)) == []
+    axes.plot([1, 2], [3, 4.1], label="another")
+    axes.axvline(1.5, label="a threshold")
+    assert [line.partition(": ")[2].split("'")[1] for line in layout.untold(axes.figure, table)] == [
+        "another", "a threshold",
+    ]  # fmt: skip
+
+
 # --- measured: intervals that hold -------------------------------------------------------------------------
 
 
@@ -320,6 +333,7 @@ def test_the_users_settings_are_neither_used_nor_changed(tiny, tmp_path):
     [
         (["gaussian-colapse", "--out", "OUT"], ["gaussian-colapse", "did you mean gaussian-collapse"]),
         (["gaussian-collapse"], ["--out"]),
+        (["gaussian-collapse", "--out", ""], ["--out"]),
         (
             ["gaussian-collapse", "--out", "OUT", "--format", "pdf,bmp"],
             ["--format", "pdf, png, svg", "pdf,bmp"],

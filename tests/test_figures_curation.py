@@ -94,14 +94,16 @@ def test_densities_on_the_line_integrate_to_one_and_follow_a_drawn_generation(cu
 
 def test_densities_in_the_plane_integrate_to_one(curated):
     # The eight Gaussians lie inside the frame; curation alone ends in the rewarded one.
-    for key in "gij":
+    for key in "gijk":
         found = curated.curve(key, "eight Gaussians")
         cell = (np.ptp(found.x) / 31) * (np.ptp(found.y) / 31)
         assert found.z.sum() * cell == pytest.approx(1, abs=0.05)
-    start, late, mixed = (curated.curve(key, "eight Gaussians") for key in "gij")
+    start, once, late, first, mixed = (curated.curve(key, "eight Gaussians") for key in "ghijk")
     near = np.hypot(late.x - 2, late.y) < 0.8
     assert start.z[near].sum() / start.z.sum() == pytest.approx(1 / 8, abs=0.02)
     assert late.z[near].sum() / late.z.sum() > 0.9
+    # λ = 1: half of a generation's weight is on real data.
+    np.testing.assert_allclose(first.z, (start.z + once.z) / 2, rtol=1e-9, atol=1e-300)
     assert mixed.z.min() >= 0.5 * start.z.min()
     assert (mixed.z >= 0.499 * start.z).all()  # p_t ≥ p_ref/(1+λ)
     ring = curated.curve("g", "r = -5")

@@ -40,7 +40,7 @@ def command(
         for name in figures.names():
             click.echo(f"{name:31}  {figures.find(name).listed}")
         return
-    if out is None:
+    if not out:
         raise ValueError("--out must name the directory to write to")
     chosen = list(dict.fromkeys(names)) or figures.names()
     found = {name: figures.find(name) for name in chosen}

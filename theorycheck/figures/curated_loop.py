@@ -38,9 +38,9 @@ RATE = (style.GUIDE, "white")  # the look of a rate, on the line that it tells o
 ON_LINE = Distance(1.0, 0.25, 2.0)
 GENERATIONS = (0, 1, 3, 10)
 SETTLED = 200
-TIMES = (0, 1, 4)  # in the plane, then with real data
+TIMES, MIXED = (0, 1, 4), (1, SETTLED)  # in the plane: curated only, and with real data
 PIXELS = 64
-PLANES = {"eight Gaussians": ("g", "h", "i", "j"), "two moons": ("k", "l", "m", "n")}
+PLANES = {"eight Gaussians": "ghijk", "two moons": "lmnop"}
 
 
 def shown(choices: float) -> str:
@@ -127,7 +127,7 @@ def in_the_plane(table: Table) -> None:
         density = np.exp(-squares) @ shares / (2 * np.pi * scale**2)
         curated, mixed = (ratios(law, weight) for weight in (inf, WEIGHT))
         levels = law.levels.reward
-        for panel, ratio in zip(PLANES[name], [*curated[list(TIMES)], mixed[SETTLED]], strict=True):
+        for panel, ratio in zip(PLANES[name], [*curated[list(TIMES)], *mixed[list(MIXED)]], strict=True):
             table.add(panel, name, at[:, 0], at[:, 1], z=density * np.interp(reward(at), levels, ratio))
         for distance in (0.5, 1.0, 2.0, 3.0):
             angle = np.linspace(0, 2 * np.pi, 49)
@@ -143,11 +143,11 @@ def ratios(law: Population, weight: float) -> np.ndarray:
 
 
 def draw(table: Table, canvas: Canvas) -> None:
-    parts: Any = canvas.subfigures(3, 1, height_ratios=[2.1, 1.8, 3.6])
+    parts: Any = canvas.subfigures(3, 1, height_ratios=[2.1, 1.8, 3.0])
     upper, middle, lower = parts
     axes = dict(zip("abc", upper.subplots(1, 3), strict=True))
     axes |= dict(zip("def", middle.subplots(1, 3), strict=True))
-    axes |= dict(zip("ghijklmn", lower.subplots(2, 4).ravel(), strict=True))
+    axes |= dict(zip("ghijklmnop", lower.subplots(2, 5).ravel(), strict=True))
     for key, panel in PANELS.items():
         style.label(axes[key], key, panel)
     draw_rewards(table, axes["a"], axes["b"], axes["c"])
@@ -213,6 +213,7 @@ def draw_plane(axes: Axes, curves: dict[str, Curve]) -> None:
         side.set_visible(True)
 
 
+IN_THE_PLANE = ("$t=0$", "$t=1$", "$t=4$", r"$\lambda=1$, $t=1$", r"$\lambda=1$, $t\to\infty$")
 PLANE = "x, y: a point of the plane or of a level set, z: density"
 PANELS = {
     "a": Panel("With atoms: geometric", "generation $t$", r"$a_*-\mathrm{E}_t\,e^r$"),
@@ -221,14 +222,11 @@ PANELS = {
     "d": Panel("Curated only", "$x$", "density"),
     "e": Panel(r"With real data, $\lambda=1$", "$x$", "density"),
     "f": Panel("The reward", "$x$", "$r(x)$"),
-    "g": Panel("$t=0$", "", "", PLANE),
-    "h": Panel("$t=1$", "", "", PLANE),
-    "i": Panel("$t=4$", "", "", PLANE),
-    "j": Panel(r"$\lambda=1$, $t\to\infty$", "", "", PLANE),
-    "k": Panel("$t=0$", "", "", PLANE),
-    "l": Panel("$t=1$", "", "", PLANE),
-    "m": Panel("$t=4$", "", "", PLANE),
-    "n": Panel(r"$\lambda=1$, $t\to\infty$", "", "", PLANE),
+}
+PANELS |= {
+    key: Panel(title, "", "", PLANE)
+    for keys in PLANES.values()
+    for key, title in zip(keys, IN_THE_PLANE, strict=True)
 }
 
 figure = Figure(
@@ -240,10 +238,10 @@ figure = Figure(
         "with its intervals. (b) r uniform below r*, without an atom there: it falls like βK/((K−1)t) "
         "only (white dots, β = 1). (c) The variance of e^r vanishes in both. (d) Densities on the line, "
         "curated only: they concentrate where (f) the reward is largest; (e) with real data they settle. "
-        "Then the eight Gaussians (g) to (j) and two moons (k) to (n), curated only at t = 0: (g), (k), "
-        "1: (h), (l), and 4: (i), (m), and in the limit with real data: (j), (n); shades go by the square "
-        "root of the density relative to its peak, dashed: level sets of the reward, at distances .5 "
-        "(r*), 1, 2 and 3."
+        "Then the eight Gaussians (g) to (k) and two moons (l) to (p), curated only at t = 0: (g), (l), "
+        "1: (h), (m), and 4: (i), (n), and with real data at t = 1: (j), (o), and in the limit: (k), (p); "
+        "shades go by the square root of the density relative to its peak, dashed: level sets of the "
+        "reward, at distances .5 (r*), 1, 2 and 3."
     ),
     certificates=(
         "curated-density-update::literal_loop_follows",
@@ -255,7 +253,7 @@ figure = Figure(
         "curated-mixture-fixed-point::loop_tends_to_the_fixed_point",
     ),
     panels=PANELS,
-    size=(style.TEXT, 7.6),
+    size=(style.TEXT, 7.0),
     compute=compute,
     draw=draw,
 )

@@ -115,7 +115,7 @@ def draw(table: Table, canvas: Canvas) -> None:
         style.marks(a, table.curve("a", f"n = {n}, tilted"), i, filled=False, markersize=6)
         style.marks(a, table.curve("a", f"n = {n}, plain"), i, markersize=2.8, label=f"$n={n}$")
         lie = table.curve("a", f"n = {n}, lies from")
-        a.plot([lie.x[0]] * 2, [lie.y[0] / 4, lie.y[0] * 4], color=style.COLOURS[i], linewidth=1.6)
+        a.plot(lie.x, lie.y, "|", color=style.COLOURS[i], markersize=12, markeredgewidth=1.6)
     a.set(xscale="log", yscale="log", ylim=(1e-11, 3), xlim=(1, 4e4))
     a.legend(loc="lower right")
     style.roles(a, "lower left", ("exact", style.SHARP), ("tilted", "o", "white"), ("plain average", "o"))

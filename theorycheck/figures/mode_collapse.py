@@ -36,6 +36,8 @@ def compute(given: Given) -> Table:
             if run.has(measure):
                 _runs.over_seeds(table, panel, loop, run, loop, measure)
         table.remark("a", loop, _runs.told(row))
+    if run.has("modes_covered"):
+        table.add("a", "centres", *planar.circle().T)
     table.notes.append(f"The points are those of seed {seed}, at most {MOST} a round.")
     return table
 
@@ -49,14 +51,14 @@ def draw(table: Table, canvas: Canvas) -> None:
     grid = upper.subplots(len(loops), max(map(len, steps.values())), squeeze=False, sharex=True, sharey=True)
     everywhere = np.concatenate([np.abs([curve.x, curve.y]).ravel() for curve in points.values()])
     reach = 1.15 * float(np.quantile(everywhere, 0.995))
-    centres = planar.circle() if table.curves("c") else np.empty((0, 2))
     for i, (row, loop) in enumerate(zip(grid, loops, strict=True)):
         for axes in row:
             axes.set(xticks=[], yticks=[], xlim=(-reach, reach), ylim=(-reach, reach), aspect="equal")
             for side in axes.spines.values():
                 side.set_visible(True)
         for axes, name in zip(row, steps[loop], strict=False):
-            axes.plot(*centres.T, linestyle="none", marker="+", color=style.VERMILION, markersize=5, zorder=3)
+            if centres := points.get("centres"):
+                axes.plot(centres.x, centres.y, "+", color=style.VERMILION, markersize=5, zorder=3)
             axes.scatter(points[name].x, points[name].y, s=1.2, color=style.BLUE, linewidths=0)
             if i == 0:
                 axes.set_title(f"{name.split()[-1]} retrainings")
@@ -75,7 +77,7 @@ def draw(table: Table, canvas: Canvas) -> None:
 
 
 PANELS = {
-    "a": Panel("Samples", "", "", "x, y: the points"),
+    "a": Panel("Samples", "", "", "x, y: the points, or the centres of the data"),
     "b": Panel("Distance to the data", "retraining", "sliced $W_2$"),
     "c": Panel("Modes", "retraining", "modes covered"),
 }

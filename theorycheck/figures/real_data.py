@@ -10,7 +10,7 @@ import numpy as np
 from scipy import integrate, special, stats
 
 from theorycheck.figures import _style as style
-from theorycheck.figures._figure import Figure, Given, Panel, Table
+from theorycheck.figures._figure import Curve, Figure, Given, Panel, Table
 from theorycheck.loops import curation, digits
 from theorycheck.loops.retraining import laws
 
@@ -76,6 +76,7 @@ def two_states(table: Table) -> None:
         if rarity == RARITIES[-1]:
             inside = LAMBDAS < 1
             table.add("a", f"D_∞, s = {rarity}", LAMBDAS[inside], largest[inside])
+    table.add("a", "threshold", 1, math.nan)
 
 
 def real_digits(table: Table) -> None:
@@ -90,6 +91,7 @@ def real_digits(table: Table) -> None:
             inside = np.geomspace(LAMBDAS[0], 0.9999 / (choices - 1), 60)
             for kind, values in zip(("paper", "better"), bounds(inside, choices), strict=True):
                 table.add("b", f"{name}, {kind}", inside, values)
+            table.add("b", f"{name}, threshold", 1 / (choices - 1), math.nan)
 
 
 def gains(table: Table) -> None:
@@ -140,7 +142,7 @@ def draw(table: Table, canvas: Canvas) -> None:
         text = f"KL, $s={rarity}$"
         curve = table.curve("a", f"KL, s = {rarity}")
         style.marks(a, curve, i, filled=False, floor=FLOOR, label=text, markersize=3)
-    threshold(a, 1, r"$\frac{1}{K-1}$", top=0.7)
+    threshold(a, table.curve("a", "threshold"), r"$\frac{1}{K-1}$", top=0.7)
     a.set(yscale="log", ylim=(FLOOR, 1e6))
     a.legend(loc="upper left", ncols=2, columnspacing=1, handlelength=1.6)
 
@@ -150,7 +152,7 @@ def draw(table: Table, canvas: Canvas) -> None:
         if choices < inf:
             style.line(b, table.curve("b", f"{name}, paper"), style.PAPER, style.COLOURS[i])
             style.line(b, table.curve("b", f"{name}, better"), style.SHARP, style.COLOURS[i])
-            threshold(b, 1 / (choices - 1), r"$1$" if choices == 2 else r"$\frac{1}{3}$")
+            threshold(b, table.curve("b", f"{name}, threshold"), r"$1$" if choices == 2 else r"$\frac{1}{3}$")
     b.set(yscale="log", ylim=(1e-5, 20))
     b.legend(loc="lower right", handlelength=1.2)
 
@@ -173,8 +175,9 @@ def draw(table: Table, canvas: Canvas) -> None:
     d.legend(loc="upper left")
 
 
-def threshold(axes: Axes, at: float, text: str, top: float = 1) -> None:
+def threshold(axes: Axes, curve: Curve, text: str, top: float = 1) -> None:
     """A vertical line, as far as the share `top` of the axis."""
+    at = float(curve.x[0])
     axes.axvline(at, ymax=top, color=style.GREY, linewidth=0.6, zorder=0)
     axes.annotate(
         text, (at, 0.02), (2, 0), xycoords=("data", "axes fraction"), textcoords="offset points", va="bottom",
