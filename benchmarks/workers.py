@@ -1,4 +1,4 @@
-"""Blocks of the literal kernel on two threads beside one: elapsed time, by the engine's own executor."""
+"""Blocks as a sampled claim draws them, on two threads beside one: elapsed time, by the engine's executor."""
 
 import os
 import time
@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from functools import partial
 
 from benchmarks import Row, compare, say
+from theorycheck.engine.decide.sampled import LARGEST_BLOCK
 from theorycheck.engine.executor import Executor
 from theorycheck.engine.streams import generator
 from theorycheck.loops.gaussian import simulate
 
-BLOCKS, SAMPLES, STEPS, PATHS = 16, 1000, 20, 50
+BLOCKS, SAMPLES, STEPS, PATHS = 16, 100, 10, LARGEST_BLOCK
 
 
 def rows() -> Iterator[Row]:
@@ -23,7 +24,7 @@ def rows() -> Iterator[Row]:
         f"literal, n={SAMPLES}, steps={STEPS}, {BLOCKS} blocks of {PATHS} paths, 2 threads",
         two,
         {"1 thread": one},
-        count=25,
+        count=15,
         clock=time.perf_counter,
         unit="normal",
         units=BLOCKS * SAMPLES * STEPS * PATHS,
