@@ -106,6 +106,14 @@ def test_scales_far_below_the_smallest_double():
     assert np.isfinite(paths).all()
 
 
+def test_scales_far_above_the_start():
+    # Tilted, log σ drifts upwards at n = 2, and the mean moves as far as the scale then is.
+    paths = simulate(np.random.default_rng(6), 2, 4000, 1, kernel="tilted")
+    drawn = statistics(np.random.default_rng(6), 2, 4000)
+    close(paths, [sufficient(drawn, 2, 4000, 1, 1)])
+    assert paths.log_scale[0] > 150
+
+
 @pytest.mark.parametrize("n", [2, 5, 100])
 def test_scale_times_likelihood_ratio_is_constant(n):
     # √(x/ν)·f_ν(x)/f_{ν+1}(x) does not depend on x: the tilt has no variance.
