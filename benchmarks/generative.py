@@ -50,7 +50,7 @@ def workbench(settings: Any) -> Iterator[Any]:
     from theorycheck.generative import loop
 
     with tempfile.TemporaryDirectory() as folder:
-        yield loop.prepare(settings, Path(folder), None, lambda *event: None)
+        yield loop.prepare(settings, Path(folder), lambda *event: None)
 
 
 def clock() -> Callable[[], float]:

@@ -79,6 +79,33 @@ def test_a_run_may_be_made_longer(tmp_path):
     assert ran(PLANE, tmp_path / "grown") == results_of(tmp_path / "straight")
 
 
+def test_a_run_that_broke_off_in_its_last_round_may_be_made_longer(tmp_path, monkeypatch):
+    """A last round keeps nothing; made longer, it is drawn again from its first chunk."""
+    draw = loop.Generator.draw
+
+    def dying(self, count, *names):
+        # The third chunk of the second measurement of the first loop.
+        if names[1:] == ("synthetic", 1, "generate", 2):
+            raise KeyboardInterrupt
+        return draw(self, count, *names)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(loop.Generator, "draw", dying)
+        with pytest.raises(KeyboardInterrupt):
+            ran(PLANE.replace(rounds=1), tmp_path / "grown")
+    ran(PLANE, tmp_path / "straight")
+    assert ran(PLANE, tmp_path / "grown") == results_of(tmp_path / "straight")
+
+
+def test_seeds_that_are_not_done_wait_until_they_are_continued(tmp_path):
+    ran(PLANE.replace(rounds=1), tmp_path, (0, 1))
+    assert {row.seed for row in ran(PLANE, tmp_path, (1,))} == {1}
+    assert results.notes(tmp_path)[-1] == "seeds 1"
+    shorter = ran(PLANE.replace(rounds=1), tmp_path, (0,))
+    assert {(row.seed, row.round) for row in shorter} == {(seed, step) for seed in (0, 1) for step in (0, 1)}
+    assert {row.seed for row in ran(PLANE, tmp_path, (0,))} == {0, 1}
+
+
 def results_of(out):
     return runs.collect(PLANE, out, "")
 
@@ -141,7 +168,7 @@ def test_the_cost_of_curation_is_told_against_the_proposals_that_are_chosen_from
 def test_curation_by_distance_moves_the_samples(tmp_path, shuffled):
     """Kept samples are nearer to the target than what was proposed, unless the rewards are shuffled."""
     one = Loop("one", float("inf"), 4, "distance", shuffled=shuffled)
-    bench = loop.prepare(PLANE.replace(loops=(one,), chunk=400), tmp_path, None, lambda *event: None)
+    bench = loop.prepare(PLANE.replace(loops=(one,), chunk=400), tmp_path, lambda *event: None)
     state = checkpoints.State()
 
     def reward(raw):
@@ -237,6 +264,12 @@ def test_the_last_two_checkpoints_are_kept_and_the_newest_read(tmp_path):
     assert found.training["step.w"] == 2
 
 
+def test_what_a_killed_process_left_half_written_is_removed(tmp_path):
+    (tmp_path / ".state-00000001.safetensors.x1y2").write_bytes(b"half")
+    checkpoints.Chain(tmp_path, "me").write(state(0))
+    assert [path.name for path in tmp_path.iterdir()] == ["state-00000000.safetensors"]
+
+
 def test_a_damaged_checkpoint_gives_way_to_the_one_before(tmp_path):
     chain = checkpoints.Chain(tmp_path, "me")
     for value in range(2):
@@ -262,6 +295,8 @@ def test_a_run_of_other_settings_is_refused(tmp_path):
     ran(PLANE.replace(rounds=1), tmp_path / "run")
     with pytest.raises(ValueError, match=r"holds a run with steps = 4, not 5: choose another --out"):
         ran(PLANE.replace(steps=5), tmp_path / "run")
+    with pytest.raises(ValueError, match=r'holds a run with features = "", not "inception.pt"'):
+        ran(PLANE.replace(features="inception.pt"), tmp_path / "run")
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "thesis.tex").write_text("")
     with pytest.raises(ValueError, match="is not empty and holds no run"):
@@ -283,8 +318,8 @@ def cifar_of(sizes):
 
 
 def pictures(folder):
-    for index in range(20):
-        Image.new("RGB", (8, 8 + index // 19)).save(folder / f"{index:02}.png")
+    for index in range(40):
+        Image.new("RGB", (8, 8 + index // 39)).save(folder / f"{index:02}.png")
     return f"folder:{folder}"
 
 
@@ -335,6 +370,26 @@ def test_the_command_tells_speed_memory_and_spread(call, tmp_path):
     assert status == 2
     assert "holds a run with loops = " in err.splitlines()[-1]
     assert len(err.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        ("target=[]", "target must be a point of 2 coordinates, got []"),
+        ("sampling_steps=1001", "sampling_steps must be at most 1000 for ddpm, got 1001"),
+        ("chunk=100000000000000", "out of memory: a smaller chunk or batch takes less"),
+    ],
+)
+def test_what_cannot_work_is_told_in_one_sentence(call, tmp_path, change, complaint):
+    options = [f"--set={name}={value}" for name, value in SMALL.items()]
+    arguments = ["--preset=two-moons", *options, "--reward=distance", "--seeds=1", f"--set={change}"]
+    before = torch.get_num_threads()
+    status, out, err = call("retrain", *arguments, f"--out={tmp_path}/run")
+    torch.set_num_threads(before)
+    assert (status, out) == (2, "")
+    assert complaint in err.splitlines()[-1]
+    # Memory runs out only when samples are drawn; the rest is told before anything is trained.
+    assert len(err.splitlines()) == 1 or "memory" in complaint
 
 
 def test_lines_of_progress_estimate_the_time_left():

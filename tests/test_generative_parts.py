@@ -1,6 +1,8 @@
 """The parts of trained models against exact oracles: a known denoiser, a softmax, brute force."""
 
 import dataclasses
+import io
+import struct
 
 import numpy as np
 import pytest
@@ -311,19 +313,30 @@ def picture(path, size, colour=(200, 30, 10)):
     Image.new("RGB", size, colour).save(path)
 
 
+def png():
+    from PIL import Image
+
+    file = io.BytesIO()
+    Image.new("RGB", (16, 16)).save(file, "PNG")
+    return file.getvalue()
+
+
+PNG = png()
+
+
 def folder_settings(folder):
     return presets.default(f"folder:{folder}", "edm").replace(size=8)
 
 
 def test_a_folder_of_images(tmp_path):
-    for index in range(30):
+    for index in range(40):
         picture(tmp_path / "ab"[index % 2] / f"{index:02}.png", (16, 16), (index, 255, 0))
     source = data.source(folder_settings(tmp_path))
-    assert (len(source.train), len(source.held_out), source.classes) == (27, 3, 2)
+    assert (len(source.train), len(source.held_out), source.classes) == (36, 4, 2)
     assert source.shape == (3, 8, 8)
     assert (source.train[:, 1] == 255).all()
     assert sorted([*source.train[:, 0, 0, 0].tolist(), *source.held_out[:, 0, 0, 0].tolist()]) == list(
-        range(30)
+        range(40)
     )
 
 
@@ -331,15 +344,23 @@ def test_a_folder_of_images(tmp_path):
     ("odd", "complaint"),
     [
         ((16, 12), "images must all be of one size: .*odd.png is 16×12"),
-        (None, r"odd.png cannot be read as an image"),
+        (b"not a picture", r"odd.png cannot be read as an image"),
+        # The length of the pixels' chunk is not what follows: a SyntaxError to Pillow.
+        (PNG[:36] + b"\x01" + PNG[37:], r"odd.png cannot be read as an image"),
+        (
+            b"BM" + struct.pack("<8xIIiiHHII16x", 54, 40, 40_000, 40_000, 1, 24, 0, 0),
+            "odd.png cannot be read",
+        ),
     ],
+    ids=["mixed", "text", "broken", "huge"],
 )
 def test_images_of_mixed_size_are_refused(tmp_path, odd, complaint):
-    for index in range(25):
+    for index in range(45):
         picture(tmp_path / f"{index:02}.png", (16, 16))
-    picture(tmp_path / "odd.png", odd or (16, 16))
-    if odd is None:
-        (tmp_path / "odd.png").write_bytes(b"not a picture")
+    if isinstance(odd, bytes):
+        (tmp_path / "odd.png").write_bytes(odd)
+    else:
+        picture(tmp_path / "odd.png", odd)
     with pytest.raises(ValueError, match=complaint):
         data.source(folder_settings(tmp_path))
 
@@ -347,9 +368,9 @@ def test_images_of_mixed_size_are_refused(tmp_path, odd, complaint):
 @pytest.mark.parametrize(
     ("size", "count", "complaint"),
     [
-        ((16, 12), 25, "images must be square and at least 8×8 pixels, got 16×12"),
-        ((4, 4), 25, "images must be square and at least 8×8 pixels, got 4×4"),
-        ((16, 16), 5, r"must hold at least 20 images"),
+        ((16, 12), 45, "images must be square and at least 8×8 pixels, got 16×12"),
+        ((4, 4), 45, "images must be square and at least 8×8 pixels, got 4×4"),
+        ((16, 16), 39, r"must hold at least 40 images"),
         (None, 0, "is not a directory of images"),
     ],
 )

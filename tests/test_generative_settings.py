@@ -76,6 +76,7 @@ def test_settings_are_checked(change, complaint):
         ({"reward": "beauty"}, "reward must be none, confidence, class:C or distance, got 'beauty'"),
         ({"filter": "worst"}, "filter must be one of choice, score, got 'worst'"),
         ({"name": "a/b"}, "the name of a loop must be"),
+        ({"name": "first"}, "the name of a loop must not be 'first'"),
         ({"synthetic_weight": -1.0}, "synthetic_weight must be in"),
     ],
 )
@@ -96,6 +97,22 @@ def test_loops_are_checked(arguments, complaint):
     ],
 )
 def test_text_that_is_not_settings_is_refused(text, complaint):
+    with pytest.raises(ValueError, match=complaint):
+        settings.parse(text, "here")
+
+
+@pytest.mark.parametrize(
+    ("line", "complaint"),
+    [
+        ("reward = 3", "here: reward must be of type str, got 3"),
+        ("name = 3", "here: name must be of type str, got 3"),
+        ('shuffled = "no"', "here: shuffled must be of type bool, got 'no'"),
+        ("synthetic_weight = true", "here: synthetic_weight must be of type float, got True"),
+    ],
+)
+def test_values_of_a_loop_have_their_types(line, complaint):
+    name = line.partition(" ")[0]
+    text = re.sub(rf"(?m)^{name} = .*$", line, settings.dump(TINY))
     with pytest.raises(ValueError, match=complaint):
         settings.parse(text, "here")
 

@@ -49,20 +49,18 @@ def command(list_presets: bool, seeds: int, seed: int, jobs: int | None, **given
     out = given.pop("out")
     if out is None:
         raise ValueError("--out DIR is needed: where results and checkpoints go")
-    features = given.pop("features")
     chosen = _settings(**given)
     first, count = checks.integer("seed", seed, 0), checks.integer("seeds", seeds, 1)
     jobs = checks.integer("jobs", min(count, os.cpu_count() or 1) if jobs is None else jobs, 1)
     _needs_torch()
     from theorycheck.generative import runs
 
-    with _progress() as progress:
+    with _progress() as progress, _memory():
         outcome = runs.run(
             chosen,
             out,
             range(first, first + count),
             jobs=jobs,
-            features=features,
             command=shlex.join(["theorycheck", *sys.argv[1:]]),
             progress=progress,
         )
@@ -70,6 +68,19 @@ def command(list_presets: bool, seeds: int, seed: int, jobs: int | None, **given
         from theorycheck.render_retrain import report
 
         show(report(outcome, out))
+
+
+@contextmanager
+def _memory() -> Iterator[None]:
+    """One sentence where memory runs out: torch raises RuntimeError for that, on a CPU no subclass."""
+    try:
+        yield
+    except RuntimeError as error:
+        if "memory" not in str(error):
+            raise
+        raise OSError(
+            "out of memory: a smaller chunk or batch takes less; every checkpoint is kept"
+        ) from error
 
 
 def _needs_torch() -> None:

@@ -100,7 +100,7 @@ class Chain:
         return sorted(self.folder.glob("state-*.safetensors"))
 
     def write(self, state: State) -> None:
-        """Add a checkpoint, and remove all but the last two once it is there."""
+        """Add a checkpoint, and remove all but the last two, and what a killed process left half-written."""
         paths = self.paths()
         number = int(paths[-1].stem.removeprefix("state-")) + 1 if paths else 0
         groups = {"network": state.network, "training": state.training}
@@ -112,7 +112,7 @@ class Chain:
         rows = [list(row) for row in state.rows]
         metadata = {"identity": self.identity, "place": json.dumps(place), "rows": json.dumps(rows)}
         save(self.folder / f"state-{number:08}.safetensors", tensors, metadata)
-        for path in self.paths()[:-KEPT]:
+        for path in [*self.paths()[:-KEPT], *self.folder.glob(".state-*")]:
             path.unlink()
 
     def latest(self) -> State | None:

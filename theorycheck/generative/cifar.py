@@ -115,6 +115,8 @@ def download(folder: str | Path, url: str = URL, md5: str = MD5) -> Path:
     if target.exists():
         load(folder)
         return target
+    if folder.exists() and not folder.is_dir():
+        raise ValueError(f"{folder} is not a directory: choose another --out")
     folder.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=".cifar-10.", dir=folder)
     UNFINISHED.add(Path(name))

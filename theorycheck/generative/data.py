@@ -137,6 +137,8 @@ def _cifar(folder: str) -> Source:
 
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
+HELD_OUT = 10  # every tenth image of a folder
+LEAST = 4 * HELD_OUT  # images: precision and recall look for third neighbours among those held out
 
 
 def _folder(folder: Path, size: int) -> Source:
@@ -147,39 +149,42 @@ def _folder(folder: Path, size: int) -> Source:
     if not folder.is_dir():
         raise ValueError(f"{folder} is not a directory of images")
     files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
-    if len(files) < 2 * 10:
-        raise ValueError(f"{folder} must hold at least 20 images ({', '.join(SUFFIXES)}), got {len(files)}")
+    if len(files) < LEAST:
+        raise ValueError(
+            f"{folder} must hold at least {LEAST} images ({', '.join(SUFFIXES)}), got {len(files)}"
+        )
     images = torch.from_numpy(_images(files, size))
     classes = sorted({path.parent for path in files})
     labels = None
     if folder not in classes and len(classes) > 1:
         labels = torch.tensor([classes.index(path.parent) for path in files])
-    held = torch.arange(len(files)) % 10 == 9
+    held = torch.arange(len(files)) % HELD_OUT == HELD_OUT - 1
     train_labels, held_out_labels = (None, None) if labels is None else (labels[~held], labels[held])
     return Source(folder.name, images[~held], images[held], train_labels, held_out_labels, levels=255)
 
 
 def _images(files: list[Path], size: int) -> np.ndarray:
-    from PIL import Image, UnidentifiedImageError
+    from PIL import Image
 
     found = np.empty((len(files), 3, size, size), np.uint8)
     first = None
     for index, path in enumerate(files):
         try:
-            with Image.open(path) as image:
-                first = first or image.size
-                if image.size != first:
-                    raise ValueError(
-                        f"images must all be of one size: {path} is {image.size[0]}×{image.size[1]}, "
-                        f"{files[0]} {first[0]}×{first[1]}"
-                    )
-                if first[0] != first[1] or first[0] < size:
-                    raise ValueError(
-                        f"images must be square and at least {size}×{size} pixels, "
-                        f"got {first[0]}×{first[1]} in {path}"
-                    )
-                pixels = image.convert("RGB").resize((size, size), Image.Resampling.BOX)
-        except (UnidentifiedImageError, OSError) as error:
+            with Image.open(path) as file:
+                image = file.convert("RGB")
+        # A broken PNG is a SyntaxError to Pillow.
+        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
             raise ValueError(f"{path} cannot be read as an image") from error
-        found[index] = np.asarray(pixels).transpose(2, 0, 1)
+        first = first or image.size
+        if image.size != first:
+            raise ValueError(
+                f"images must all be of one size: {path} is {image.size[0]}×{image.size[1]}, "
+                f"{files[0]} {first[0]}×{first[1]}"
+            )
+        if first[0] != first[1] or first[0] < size:
+            raise ValueError(
+                f"images must be square and at least {size}×{size} pixels, "
+                f"got {first[0]}×{first[1]} in {path}"
+            )
+        found[index] = np.asarray(image.resize((size, size), Image.Resampling.BOX)).transpose(2, 0, 1)
     return found

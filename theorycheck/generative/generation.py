@@ -69,6 +69,9 @@ class Generator:
         groups = self.settings.chunk // loop.choices
         empty = torch.empty(0, *self.source.shape, dtype=self.source.train.dtype)
         kept, seen = (empty if part is None else part for part in (state.kept, state.measured))
+        if wanted and not len(kept):
+            # What was measured so far was so for a last round, which now is one to go on from.
+            state.position, seen = 0, empty
         processes = self.accelerator.num_processes
         # Between two checkpoints lie as many steps of the sampler as of the optimizer.
         often = max(1, self.settings.checkpoint_steps // self.settings.sampling_steps)

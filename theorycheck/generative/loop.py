@@ -22,11 +22,10 @@ from theorycheck.generative.generation import Generator
 from theorycheck.generative.measures import View, measure, own_features
 from theorycheck.generative.models import network
 from theorycheck.generative.objectives import objective
-from theorycheck.generative.settings import Loop, Settings
+from theorycheck.generative.settings import FIRST, Loop, Settings
 from theorycheck.generative.training import Trainer
 from theorycheck.results import Row
 
-FIRST = "first"  # the folder of the network that is trained on real data alone
 SHOWN_POINTS, SHOWN_IMAGES = 400, 10  # samples of a round that are stored for figures
 Tell = Callable[[str, int, float], None]  # (what is done, the round, work in network passes of one sample)
 
@@ -73,19 +72,22 @@ def folder(out: Path, seed: int, name: str) -> Path:
     return out / f"seed-{seed}" / name
 
 
-def prepare(settings: Settings, out: Path, features: str | None, tell: Tell) -> Workbench:
+def prepare(settings: Settings, out: Path, tell: Tell) -> Workbench:
     """Load the data, train or load the classifier, and make the network ready on this process's device."""
     accelerator = accelerator_for(settings)
     device = accelerator.device
     real = source(settings)
     real.real(settings.real)
+    for one in settings.loops:
+        if one.reward == "distance":
+            rewards.from_distance(torch.zeros(1, *real.shape), settings.target, settings.radius)
     judge = _judge(settings, real, out, accelerator)
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats()
     goal = objective(settings)
     trainer = Trainer(settings, real, network(settings, real.shape), goal, accelerator)
     generator = Generator(settings, real, trainer.bare, goal, accelerator)
-    own = own_features(features, device) if features else None
+    own = own_features(settings.features, device) if settings.features else None
     real_features = None
     if real.levels and (own or judge):
         held_out = real.held_out[: settings.evaluation]

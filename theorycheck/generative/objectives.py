@@ -53,6 +53,8 @@ def _ddpm(settings: Settings) -> Objective:
             num_train_timesteps=TIMES, clip_sample=not settings.plane, timestep_spacing="trailing"
         )
 
+    if settings.sampling_steps > TIMES:
+        raise ValueError(f"sampling_steps must be at most {TIMES} for ddpm, got {settings.sampling_steps}")
     forward = scheduler()
 
     def loss(network: Network, clean: Tensor) -> Tensor:

@@ -53,7 +53,6 @@ def run(
     seeds: Sequence[int],
     *,
     jobs: int = 1,
-    features: str | None = None,
     command: str = "",
     progress: Progress | None = None,
 ) -> Outcome:
@@ -69,7 +68,7 @@ def run(
         _claim(chosen, out)
     accelerator.wait_for_everyone()
     tell = progress or (lambda *event: None)
-    work = functools.partial(_seeds, chosen, out, features=features, share=1 / len(seeds))
+    work = functools.partial(_seeds, chosen, out, share=1 / len(seeds))
     if accelerator.num_processes > 1 or jobs == 1 or len(seeds) == 1 or accelerator.device.type == "cuda":
         reports = [work(seeds, tell)]
     else:
@@ -98,16 +97,12 @@ def _claim(chosen: Settings, out: Path) -> None:
         temporary.write_text(settings.dump(chosen), encoding="utf-8")
 
 
-def _seeds(
-    chosen: Settings, out: Path, seeds: Sequence[int], tell: Progress, *, features: str | None, share: float
-) -> Report:
+def _seeds(chosen: Settings, out: Path, seeds: Sequence[int], tell: Progress, *, share: float) -> Report:
     """All loops of some seeds, one after another, in this process."""
     if not torch.cuda.is_available():
         torch.set_num_threads(1)
     current, unit = [seeds[0]], [0.0]
-    bench = loop.prepare(
-        chosen, out, features, lambda what, step, work: tell(current[0], what, step, work * unit[0])
-    )
+    bench = loop.prepare(chosen, out, lambda what, step, work: tell(current[0], what, step, work * unit[0]))
     unit[0] = share / _work(chosen, chosen.real or len(bench.source.train))
     for seed in seeds:
         current[0] = seed
@@ -184,13 +179,19 @@ def _one(pipe: Any, work: Callable[..., Report], seed: int) -> None:
 
 
 def collect(chosen: Settings, out: Path, command: str) -> list[Row]:
-    """Write results.csv and the samples of what `out` holds: every seed that is there, loop by loop."""
-    seeds = sorted(int(path.name.removeprefix("seed-")) for path in out.glob("seed-*"))
+    """Write results.csv and the samples of what `out` holds: every seed that is done, loop by loop.
+
+    A seed that broke off, or was stopped at fewer rounds, is left out until it is continued.
+    """
+    found = {
+        seed: {one.name: _rows(chosen, out, seed, one.name) for one in chosen.loops}
+        for seed in sorted(int(path.name.removeprefix("seed-")) for path in out.glob("seed-*"))
+    }
+    seeds = [seed for seed, loops in found.items() if all(loops.values())]
     rows, samples = [], {}
     for one in chosen.loops:
         for seed in seeds:
-            state = checkpoints.Chain(loop.folder(out, seed, one.name), chosen.identity()).latest()
-            rows += state.rows if state else []
+            rows += found[seed][one.name]
             for step in loop.shown(chosen):
                 path = loop.samples_path(out, seed, one.name, step)
                 if seed == seeds[0] and path.is_file():
@@ -204,6 +205,13 @@ def collect(chosen: Settings, out: Path, command: str) -> list[Row]:
         results.write(temporary, rows, remarks)
     _write_samples(out, samples, remarks, chosen.plane)
     return rows
+
+
+def _rows(chosen: Settings, out: Path, seed: int, name: str) -> list[Row]:
+    """The rows of a loop up to the last round; none if it did not come so far."""
+    state = checkpoints.Chain(loop.folder(out, seed, name), chosen.identity()).latest()
+    rows = [row for row in state.rows if row.round <= chosen.rounds] if state else []
+    return rows if any(row.round == chosen.rounds for row in rows) else []
 
 
 def _write_samples(out: Path, samples: results.Samples, remarks: list[str], plane: bool) -> None:

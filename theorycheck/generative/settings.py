@@ -17,6 +17,7 @@ PLANE = ("eight-gaussians", "two-moons")
 MODELS = ("ddpm", "edm", "flow")
 PRECISIONS = ("no", "bf16", "fp16")
 FILTERS = ("choice", "score")
+FIRST = "first"  # the network that all loops begin with; no loop may take its name
 FREE = ("rounds", "checkpoint_steps")  # may change between a run and its continuation
 
 
@@ -38,6 +39,8 @@ class Loop:
     fresh_real: bool = False
 
     def __post_init__(self) -> None:
+        if self.name == FIRST:
+            raise ValueError(f"the name of a loop must not be {FIRST!r}, the network that all begin with")
         if not self.name.replace("-", "").replace(".", "").isalnum():
             raise ValueError(
                 f"the name of a loop must be letters, digits, dots and dashes, got {self.name!r}"
@@ -104,6 +107,7 @@ class Settings:
     evaluation: int  # samples of a model that are measured
     target: tuple[float, ...]  # x*, where the reward is a distance
     radius: float  # r_min
+    features: str  # TorchScript network for Fréchet, precision and recall; empty: the classifier
     loops: tuple[Loop, ...]
     preset: str = "own"
 
@@ -167,7 +171,9 @@ _RULES: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "sigma_data": ("positive and finite", lambda v: 0 < v < math.inf),
     "radius": ("at least 0", lambda v: v >= 0),
 }
-TYPES = {field.name: str(field.type) for field in dataclasses.fields(Settings)}
+TYPES, LOOP_TYPES = (
+    {field.name: str(field.type) for field in dataclasses.fields(kind)} for kind in (Settings, Loop)
+)
 
 
 def parse(text: str, origin: str) -> Settings:
@@ -198,7 +204,10 @@ def typed(name: str, value: Any) -> Any:
         raise ValueError(
             f"there is no setting {name!r}; there are {', '.join(t for t in TYPES if t != 'loops')}"
         )
-    kind = TYPES[name]
+    return _as(TYPES[name], name, value)
+
+
+def _as(kind: str, name: str, value: Any) -> Any:
     if kind.startswith("tuple"):
         numbers = (int,) if "int" in kind else (int, float)
         if isinstance(value, list) and all(isinstance(v, numbers) for v in value):
@@ -212,13 +221,11 @@ def typed(name: str, value: Any) -> Any:
 
 
 def _loop(table: Mapping[str, Any]) -> Loop:
-    known = {field.name for field in dataclasses.fields(Loop)}
-    unknown = [name for name in table if name not in known]
-    if unknown or not {"name", "synthetic_weight"} <= table.keys():
+    if not {"name", "synthetic_weight"} <= table.keys() <= LOOP_TYPES.keys():
         raise ValueError(
-            f"a loop has name, synthetic_weight and of {', '.join(sorted(known))}, got {dict(table)}"
+            f"a loop has name, synthetic_weight and of {', '.join(sorted(LOOP_TYPES))}, got {dict(table)}"
         )
-    return Loop(**{**table, "synthetic_weight": float(table["synthetic_weight"])})
+    return Loop(**{name: _as(LOOP_TYPES[name], name, value) for name, value in table.items()})
 
 
 def dump(settings: Settings) -> str:

@@ -13,7 +13,7 @@ from theorycheck.generative import streams
 from theorycheck.generative.checkpoints import State, Tensors
 from theorycheck.generative.data import Source
 from theorycheck.generative.objectives import Objective
-from theorycheck.generative.settings import Settings
+from theorycheck.generative.settings import FIRST, Settings
 
 LOOK = 25  # steps between looks at the losses on a GPU, where each look waits for it
 
@@ -172,7 +172,7 @@ def _copy(tensors: Tensors) -> Tensors:
 
 
 def _diverged(what: str, state: State, step: int, names: tuple[object, ...]) -> Diverged:
-    where = f"seed {names[0]}, {names[1]}, round {state.round + 1}, step {step}"
+    where = f"seed {names[0]}, {names[1]}, round {state.round + (names[1] != FIRST)}, step {step}"
     return Diverged(
         f"the {what} became infinite or not a number in {where}: stopped, the last good checkpoint is kept; "
         f"a smaller learning_rate may help"
