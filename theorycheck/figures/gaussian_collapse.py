@@ -116,7 +116,7 @@ def draw(table: Table, canvas: Canvas) -> None:
         style.marks(a, table.curve("a", f"n = {n}, plain"), i, markersize=2.8, label=f"$n={n}$")
         lie = table.curve("a", f"n = {n}, lies from")
         a.plot(lie.x, lie.y, "|", color=style.COLOURS[i], markersize=12, markeredgewidth=1.6)
-    a.set(xscale="log", yscale="log", ylim=(1e-11, 3), xlim=(1, 4e4))
+    a.set(xscale="log", yscale="log", ylim=(1e-11, 3), xlim=(1, 2e5))
     a.legend(loc="lower right")
     style.roles(a, "lower left", ("exact", style.SHARP), ("tilted", "o", "white"), ("plain average", "o"))
 
