@@ -26,7 +26,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from mutants_checks import Check, able, digest, measured, reach
+from mutants_checks import Check, able, digest, measured, own_tests, reach
 from mutants_child import ROOT, Child, Scratch, Stop, warm
 from mutation import Mutant, mutants
 
@@ -161,7 +161,7 @@ def _steps(
     order.sort(key=lambda check: -killers[check.name])
     spent = list(itertools.accumulate(check.seconds for check in order))
     order, cut = order[: max(bisect.bisect(spent, enough), 1)], bisect.bisect(spent, QUICK)
-    own = f"tests/test_kernels_{Path(mutant.file).stem}.py"
+    own = own_tests(mutant.file)
     interpreted = [check.name for check in order if check.interpreted and check.file == own]
     with scratch.changed(mutant.file, mutant.source) as compiled:
         if compiled and interpreted:

@@ -98,6 +98,11 @@ def _checks(root: Path, file: str, kept: dict[str, dict]) -> Iterator[Check]:
         yield Check(name, seconds, frozenset([*places, *everywhere]), name in quick)
 
 
+def own_tests(file: str) -> str:
+    """The tests of a kernel's file, if it has any."""
+    return f"tests/test_kernels_{Path(file).stem}.py"
+
+
 def able(checks: Iterable[Check], root: Path, file: str, function: str) -> list[Check]:
     """The checks that can notice a change at a place, in the order in which to run them.
 
@@ -113,7 +118,6 @@ def able(checks: Iterable[Check], root: Path, file: str, function: str) -> list[
         return function == ANYWHERE and file in imported(root, check.file)
 
     # A kernel is compiled anew for each mutant, which its own tests do most quickly.
-    own = f"tests/test_kernels_{Path(file).stem}.py"
-    found = [(not executes(check), check.file != own, check) for check in checks]
+    found = [(not executes(check), check.file != own_tests(file), check) for check in checks]
     found.sort(key=lambda row: (*row[:2], row[2].seconds))
     return [check for other, _, check in found if not other or imports_it(check)]
