@@ -5,6 +5,11 @@ import numpy as np
 from theorycheck.kernels import chi_squares, counts, normals, uniforms
 
 
+def interpreted(kernel):
+    """The kernel as plain Python, compiled or not."""
+    return getattr(kernel, "py_func", kernel)
+
+
 class Stream:
     """Draws from the stream that `rng` seeds."""
 

@@ -24,6 +24,11 @@ def xoshiro(state):
         s[3] = (s[3] << 45 | s[3] >> 19) & mask
 
 
+def lanes(stream):
+    """The states of a stream's lanes, shape (4, 64)."""
+    return stream.view(np.uint64)[uniforms.STATES : uniforms.SCRATCH].reshape(4, 64)
+
+
 def words(states, count):
     out = np.empty(count, dtype=np.uint64)
     uniforms.fill_words(states, out)
@@ -49,18 +54,18 @@ def test_words_are_those_of_the_published_generator():
 
 def test_lanes_take_turns():
     states = np.random.default_rng(1).integers(0, 2**64, (4, 64), dtype=np.uint64)
-    lanes = [xoshiro(column) for column in states.T.tolist()]
-    expected = [next(lane) for _ in range(8) for lane in lanes]
+    lane = [xoshiro(column) for column in states.T.tolist()]
+    expected = [next(each) for _ in range(8) for each in lane]
     assert words(states, 512).tolist() == expected
-    assert words(states, 64).tolist() == [next(lane) for lane in lanes]
+    assert words(states, 64).tolist() == [next(each) for each in lane]
 
 
 def test_each_lane_starts_at_its_own_bits_of_the_generator():
-    states, batches, left, exponents = uniforms.start(np.random.default_rng(2))
+    stream = uniforms.start(np.random.default_rng(2))
     halves = np.floor(np.random.default_rng(2).random((64, 4, 2)) * 2**32).astype(np.uint64)
     expected = (halves[:, :, 0] << np.uint64(32)) + halves[:, :, 1]
-    assert states.tolist() == expected.T.tolist()
-    assert (batches.shape, left.tolist(), exponents.size) == ((2, 512), [0, 0], 256)
+    assert lanes(stream).tolist() == expected.T.tolist()
+    assert stream[uniforms.LEFT :].tolist() == [0, 0]
 
 
 @pytest.mark.parametrize("sizes", [(1, 511, 3, 0, 1000, 1), (512, 512), (2000,), (0, 513, 511)], ids=str)
@@ -79,9 +84,9 @@ def test_no_more_is_written_than_asked_for():
 
 
 def test_uniforms_are_the_middles_of_equal_cells():
-    states = uniforms.start(np.random.default_rng(3))[0]
-    lanes = [xoshiro(column) for column in states.T.tolist()]
-    expected = [(2 * (next(lane) >> 12) + 1) / 2**53 for _ in range(8) for lane in lanes]
+    states = lanes(uniforms.start(np.random.default_rng(3)))
+    lane = [xoshiro(column) for column in states.T.tolist()]
+    expected = [(2 * (next(each) >> 12) + 1) / 2**53 for _ in range(8) for each in lane]
     assert Stream(np.random.default_rng(3)).uniforms(512).tolist() == expected
 
 
@@ -94,7 +99,7 @@ def test_the_least_and_the_greatest():
 
 def test_batches_of_both_kinds_take_turns_on_the_lanes():
     """Whoever needs a new batch takes the lanes' next words; what is left of the other kind stays."""
-    states = uniforms.start(np.random.default_rng(3))[0]
+    states = lanes(uniforms.start(np.random.default_rng(3)))
     words = np.empty(1536, dtype=np.uint64)
     uniforms.fill_words(states, words)
     draw = Stream(np.random.default_rng(3))

@@ -14,7 +14,7 @@ import math
 import numpy as np
 
 from theorycheck.kernels.jit import kernel
-from theorycheck.kernels.uniforms import BATCH, BITS_12, NORMALS, ONE, fill_words, take
+from theorycheck.kernels.uniforms import BATCH, BITS_12, LEFT, NORMALS, ONE, SCRATCH, next_words, take
 
 PAIRS = BATCH // 2
 
@@ -29,15 +29,10 @@ SHIFTED_ROOT_HALF = np.uint64(0x3FE6A09E667F3BCD - (BIAS << 52))
 @kernel
 def draw(stream, count, out):
     """The next `count` normals of a stream (`uniforms.start`), into the first entries of `out`."""
-    states, batches, left, exponents = stream
-    batch = batches[NORMALS]
-    done = 0
+    done = take(stream, NORMALS, count, out)
     while done < count:
-        if left[NORMALS] == 0:
-            fill_words(states, batch.view(np.uint64))
-            box_muller(batch, exponents)
-            left[NORMALS] = BATCH
-        done += take(batch, left[NORMALS:], count - done, out[done:])
+        box_muller(next_words(stream, NORMALS), stream.view(np.uint64)[SCRATCH:LEFT])
+        done += take(stream, NORMALS, count - done, out[done:])
 
 
 @kernel

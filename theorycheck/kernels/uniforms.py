@@ -4,7 +4,9 @@ The bits come from 64 interleaved xoshiro256++ generators (Blackman and Vigna, A
 2021), each of which starts at its own 256 bits of the given `numpy.random.Generator`: that two of them meet
 within 2⁶⁴ words is less likely than 2⁻¹⁸⁰.
 
-A call costs as much as some tens of numbers, so kernels ask for many at a time.
+A stream is one array of doubles, as each array that is passed makes a call slower: a batch of each kind, the
+lanes' states by their bits, scratch, and how many numbers of each batch are left. A call still costs as much as
+some tens of numbers, so kernels ask for many at a time.
 """
 
 import numpy as np
@@ -14,6 +16,9 @@ from theorycheck.kernels.jit import kernel
 LANES = 64
 BATCH = 512  # numbers made at once: everything stays in the innermost cache
 UNIFORMS, NORMALS = 0, 1  # what is made by the batch
+STATES = 2 * BATCH
+SCRATCH = STATES + 4 * LANES
+LEFT = SCRATCH + BATCH // 2
 
 # NumPy's and Numba's unsigned integers mix with nothing but themselves.
 BITS_12, BITS_17, BITS_19, BITS_23, BITS_32, BITS_41, BITS_45 = np.array(
@@ -25,39 +30,45 @@ BELOW_ONE = 1.0 - 2.0**-53
 
 @kernel
 def start(rng):
-    """A stream that `rng` has seeded: the lanes' states; a batch of each kind, what is left; scratch."""
-    states = np.empty((4, LANES), dtype=np.uint64)
+    """A stream that `rng` has seeded."""
+    stream = np.zeros(LEFT + 2)
+    states = stream.view(np.uint64)[STATES:SCRATCH]
     for lane in range(LANES):
         for i in range(4):
             high = np.uint64(4294967296.0 * rng.random())
             low = np.uint64(4294967296.0 * rng.random())
-            states[i, lane] = (high << BITS_32) | low
-    return states, np.empty((2, BATCH)), np.zeros(2, dtype=np.int64), np.empty(BATCH // 2, dtype=np.uint64)
+            states[i * LANES + lane] = (high << BITS_32) | low
+    return stream
 
 
 @kernel
 def draw(stream, count, out):
     """The next `count` numbers into the first entries of `out`: (2k+1)/2⁵³, k < 2⁵², never 0 nor 1."""
-    states, batches, left, _ = stream
-    batch = batches[UNIFORMS]
-    done = 0
+    done = take(stream, UNIFORMS, count, out)
     while done < count:
-        if left[UNIFORMS] == 0:
-            fill_words(states, batch.view(np.uint64))
-            unit(batch)
-            left[UNIFORMS] = BATCH
-        done += take(batch, left[UNIFORMS:], count - done, out[done:])
+        unit(next_words(stream, UNIFORMS))
+        done += take(stream, UNIFORMS, count - done, out[done:])
 
 
 @kernel
-def take(batch, left, most, out):
+def take(stream, kind, most, out):
     """At most `most` of what is left of a batch; how many."""
-    count = min(most, left[0])
-    rest = batch[BATCH - left[0] :]
+    left = int(stream[LEFT + kind])
+    count = min(most, left)
+    rest = stream[(kind + 1) * BATCH - left :]
     for i in range(count):
         out[i] = rest[i]
-    left[0] -= count
+    stream[LEFT + kind] = left - count
     return count
+
+
+@kernel
+def next_words(stream, kind):
+    """The batch of a kind, all of it new: the lanes' next words, as doubles with those bits."""
+    batch = stream[kind * BATCH : (kind + 1) * BATCH]
+    fill_words(stream.view(np.uint64)[STATES:SCRATCH].reshape(4, LANES), batch.view(np.uint64))
+    stream[LEFT + kind] = BATCH
+    return batch
 
 
 @kernel
