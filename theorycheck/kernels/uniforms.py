@@ -5,8 +5,8 @@ The bits come from 64 interleaved xoshiro256++ generators (Blackman and Vigna, A
 within 2⁶⁴ words is less likely than 2⁻¹⁸⁰.
 
 A stream is one array of doubles, as each array that is passed makes a call slower: a batch of each kind, the
-lanes' states by their bits, scratch, and how many numbers of each batch are left. A call still costs as much as
-some tens of numbers, so kernels ask for many at a time.
+lanes' states by their bits, scratch, and how many numbers of each batch are left. A call still costs as much
+as some tens of numbers, so kernels ask for many at a time.
 """
 
 import numpy as np
