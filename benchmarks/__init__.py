@@ -27,6 +27,7 @@ class Row(TypedDict):
     ours_ns: NotRequired[float]  # nanoseconds a unit
     baseline_ns: NotRequired[float]
     bytes_per_path: NotRequired[float]  # that ours fills
+    fraction_of_limit: NotRequired[float]  # of its speed, where the baseline is what the hardware can do
     exponent: NotRequired[tuple[float, float, float]]  # of the growth of cost: lower quartile, median, upper
     added_mebibytes: NotRequired[float]  # to the peak memory of the baseline
     peak_gib: NotRequired[float]  # where memory is what counts, and `ratio` is allowed/peak

@@ -103,6 +103,8 @@ def more(row: Row) -> str:
         return "exponent {1:.3f} ({0:.3f}–{2:.3f})".format(*row["exponent"])
     if "added_mebibytes" in row:
         return f"{row['added_mebibytes']:+.1f} MiB"
+    if "fraction_of_limit" in row:
+        return f"{row['fraction_of_limit']:.0%} of the limit"
     if "peak_gib" in row:
         return f"peak {row['peak_gib']:.2f} GiB"
     return f"{row['bytes_per_path']:.3g} bytes/path" if "bytes_per_path" in row else ""

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import functools
-import importlib.util
 import os
 from collections.abc import Callable, Iterator
-from types import ModuleType
+from functools import partial
 from typing import Any
 
 import numpy as np
+
+from benchmarks._backends import Backend, backends, installed
 
 
 def python_literal(rng: np.random.Generator, samples: int, steps: int, paths: int) -> np.ndarray:
@@ -39,74 +39,46 @@ def numpy_literal(rng: np.random.Generator, samples: int, steps: int, paths: int
     return np.array([mean, scale])
 
 
-def numpy_reduced(rng: np.random.Generator, samples: int, steps: int, paths: int) -> np.ndarray:
-    """The same from one normal and one χ² a generation."""
+def numpy_reduced(
+    rng: np.random.Generator, samples: int, steps: int, paths: int, tilt: int = 0
+) -> np.ndarray:
+    """The same from one normal and one χ² a generation, of `tilt` more degrees of freedom."""
     mean, scale = np.zeros(paths), np.ones(paths)
     for _ in range(steps):
         mean += scale * rng.standard_normal(paths) / np.sqrt(samples)
-        scale *= np.sqrt(rng.chisquare(samples - 1, paths) / (samples - 1))
+        scale *= np.sqrt(rng.chisquare(samples - 1 + tilt, paths) / (samples - 1))
     return np.array([mean, scale])
 
 
-def torch_literal(torch: Any, samples: int, steps: int, paths: int) -> np.ndarray:
-    """All paths at once in torch, double precision."""
-    mean, scale = torch.zeros(paths, dtype=torch.float64), torch.ones(paths, dtype=torch.float64)
-    points = torch.empty((paths, samples), dtype=torch.float64)
-    for _ in range(steps):
-        points.normal_()
-        variance, average = torch.var_mean(points, dim=1, correction=1)
-        mean += scale * average
-        scale *= torch.sqrt(variance)
-    return np.stack([mean.numpy(), scale.numpy()])
+def backend_literal(backend: Backend, samples: int, steps: int, paths: int) -> Callable[[], Any]:
+    """All paths at once in torch or JAX."""
 
-
-def torch_reduced(torch: Any, samples: int, steps: int, paths: int) -> np.ndarray:
-    """The same from one normal and one χ² a generation."""
-    mean, scale = torch.zeros(paths, dtype=torch.float64), torch.ones(paths, dtype=torch.float64)
-    halved = torch.full((paths,), (samples - 1) / 2, dtype=torch.float64)
-    for _ in range(steps):
-        mean += scale * torch.randn(paths, dtype=torch.float64) / samples**0.5
-        scale *= torch.sqrt(torch._standard_gamma(halved) / halved)
-    return np.stack([mean.numpy(), scale.numpy()])
-
-
-@functools.cache
-def _jax_program(name: str, samples: int, steps: int, paths: int) -> Callable[[int], Any]:
-    jax: Any = importlib.import_module("jax")
-    jnp: Any = importlib.import_module("jax.numpy")
-    jax.config.update("jax_enable_x64", True)
-
-    def literal(model, key):
+    def step(model: Any, key: Any) -> Any:
+        points = backend.normal(key, (paths, samples))
         mean, scale = model
-        points = jax.random.normal(key, (paths, samples), dtype=jnp.float64)
-        return (mean + scale * points.mean(axis=1), scale * points.std(axis=1, ddof=1)), None
+        return mean + scale * points.mean(1), scale * points.var(1, correction=1) ** 0.5
 
-    def reduced(model, key):
+    return backend.loop(partial(_start, backend, paths), step, steps)
+
+
+def backend_reduced(
+    backend: Backend, samples: int, steps: int, paths: int, tilt: int = 0
+) -> Callable[[], Any]:
+    """The same from one normal and one χ² a generation, of `tilt` more degrees of freedom."""
+
+    def step(model: Any, key: Any) -> Any:
+        first, second = backend.split(key, 2)
         mean, scale = model
-        first, second = jax.random.split(key)
-        square = jax.random.chisquare(second, samples - 1.0, (paths,), dtype=jnp.float64)
-        shift = jax.random.normal(first, (paths,), dtype=jnp.float64) / samples**0.5
-        return (mean + scale * shift, scale * jnp.sqrt(square / (samples - 1))), None
+        square = backend.chi_square(second, samples - 1 + tilt, (paths,))
+        shift = backend.normal(first, (paths,)) / samples**0.5
+        return mean + scale * shift, scale * (square / (samples - 1)) ** 0.5
 
-    @jax.jit
-    def run(key):
-        start = jnp.zeros(paths), jnp.ones(paths)
-        return jax.lax.scan(
-            {"literal": literal, "reduced": reduced}[name], start, jax.random.split(key, steps)
-        )
-
-    return lambda seed: run(jax.random.key(seed))
+    return backend.loop(partial(_start, backend, paths), step, steps)
 
 
-def jax_loop(name: str, seed: int, samples: int, steps: int, paths: int) -> np.ndarray:
-    """All paths at once in JAX, compiled as a whole, double precision; on as many threads as it takes."""
-    (mean, scale), _ = _jax_program(name, samples, steps, paths)(seed)
-    return np.stack([np.asarray(mean), np.asarray(scale)])
-
-
-def installed(name: str) -> ModuleType | None:
-    """A package, if it is there."""
-    return importlib.import_module(name) if importlib.util.find_spec(name) else None
+def _start(backend: Backend, paths: int, key: Any) -> Any:
+    scale = backend.arrays.ones(paths, dtype=backend.arrays.float64)
+    return 0 * scale, scale
 
 
 @contextlib.contextmanager
@@ -127,17 +99,17 @@ def one_thread() -> Iterator[None]:
 
 
 def others(name: str, samples: int, steps: int, paths: int) -> dict[str, Callable[[], object]]:
-    """Baselines of the "literal" or the "reduced" kernel, by name; torch and JAX where they are installed."""
-    rng = np.random.default_rng(os.getpid())
-    numpy = numpy_literal if name == "literal" else numpy_reduced
-    found: dict[str, Callable[[], object]] = {
-        "Python loop": functools.partial(python_literal, rng, samples, steps, paths),
-        "NumPy over paths": functools.partial(numpy, rng, samples, steps, paths),
+    """Baselines of the kernel of that name; torch and JAX where they are installed."""
+    rng, size = np.random.default_rng(os.getpid()), (samples, steps, paths)
+    known: dict[str, tuple[Callable[..., Any], Callable[..., Any]]] = {
+        "literal": (numpy_literal, backend_literal),
+        "reduced": (numpy_reduced, backend_reduced),
+        "tilted": (partial(numpy_reduced, tilt=1), partial(backend_reduced, tilt=1)),
     }
-    torch = installed("torch")
-    if torch:
-        loop = torch_literal if name == "literal" else torch_reduced
-        found["torch over paths"] = functools.partial(loop, torch, samples, steps, paths)
-    if installed("jax"):
-        found["JAX over paths"] = functools.partial(jax_loop, name, 1, samples, steps, paths)
-    return found
+    numpy, loop = known[name]
+    found: dict[str, Callable[[], object]] = {
+        "NumPy over paths": partial(numpy, rng, *size),
+        **{f"{backend.name} over paths": loop(backend, *size) for backend in backends()},
+    }
+    # Nobody draws points under the tilted law.
+    return found if name == "tilted" else {"Python loop": partial(python_literal, rng, *size), **found}

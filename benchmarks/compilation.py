@@ -1,4 +1,7 @@
-"""What the first call of a kernel takes in a new process: compile cache empty (cold) and filled (warm)."""
+"""What the first call of a kernel takes in a new process: compile cache empty (cold) and filled (warm).
+
+Every kernel of the package is met by one of the calls that `theorycheck warmup` makes.
+"""
 
 import os
 import statistics
@@ -6,8 +9,10 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from benchmarks import Row, say
+from theorycheck.engine.warmup import CALLS
 
 WARM_RUNS = 3
 
@@ -15,52 +20,57 @@ WARM_RUNS = 3
 FIRST_CALL = """
 import sys, time
 import numpy as np
-from theorycheck.kernels import curation, gaussian, wishart
-from theorycheck.loops.covariance import simulate_covariance
-from theorycheck.loops.curation import simulate as choices
-from theorycheck.loops.gaussian import simulate
+from theorycheck.engine.warmup import CALLS, compiling, everything
+from theorycheck.loops import covariance, curation, gaussian, particles
+from theorycheck.loops.retraining import multivariate, samples
 
-rng, (loop, kernel) = np.random.default_rng(0), sys.argv[1:]
-began = time.perf_counter()
-if loop == "gaussian":
-    simulate(rng, 2, 1, 1, kernel=kernel)
-elif loop == "wishart":
-    simulate_covariance(rng, np.eye(2), 2, 1, 1, kernel=kernel)
-else:
-    choices(rng, [0.5, 0.5], [0.0, 1.0], 2, 1, 1, 1, kernel=kernel)
-print(time.perf_counter() - began)
+everything()
+compiled, call = [], CALLS[sys.argv[1]]
+with compiling(lambda name, number, total: compiled.append(name)):
+    began = time.perf_counter()
+    call(np.random.default_rng(0))
+    print(time.perf_counter() - began, len(compiled))
 """
 
 
+class First(NamedTuple):
+    """A first call: elapsed seconds, and how many kernels were compiled for it."""
+
+    seconds: float
+    compiled: int
+
+
 def rows() -> Iterator[Row]:
-    for loop in ("gaussian", "wishart", "curation"):
-        for kernel in ("literal", "reduced"):
-            yield row(loop, kernel)
+    for name in CALLS:
+        yield row(name)
 
 
-def row(loop: str, kernel: str) -> Row:
+def row(name: str) -> Row:
     """`ours` is a warm first call, the baseline a cold one."""
-    say(f"  {loop}.{kernel}")
+    say(f"  {name}")
     with tempfile.TemporaryDirectory() as cache:
-        cold, *warm = (first_call(loop, kernel, cache) for _ in range(1 + WARM_RUNS))
-    ratios = [cold / each for each in warm]
+        cold, *warm = (first_call(name, cache) for _ in range(1 + WARM_RUNS))
+    if any(call.compiled for call in warm):
+        raise RuntimeError(f"{name} must come from the cache the second time, but was compiled again")
+    ratios = [cold.seconds / call.seconds for call in warm]
     return Row(
-        workload=f"first call of {loop}.{kernel}, compiled before",
-        ours_seconds=statistics.median(warm),
-        baseline="empty compile cache",
-        baseline_seconds=cold,
+        workload=f"first call of {name}, compiled before",
+        ours_seconds=statistics.median(call.seconds for call in warm),
+        baseline=f"empty compile cache, {cold.compiled} kernels",
+        baseline_seconds=cold.seconds,
         ratio=statistics.median(ratios),
         spread=(min(ratios), max(ratios)),
     )
 
 
-def first_call(loop: str, kernel: str, cache: str) -> float:
-    """Elapsed seconds in a new process."""
+def first_call(name: str, cache: str) -> First:
+    """In a new process."""
     run = subprocess.run(
-        [sys.executable, "-c", FIRST_CALL, loop, kernel],
+        [sys.executable, "-c", FIRST_CALL, name],
         env=os.environ | {"NUMBA_CACHE_DIR": cache},
         check=True,
         capture_output=True,
         text=True,
     )
-    return float(run.stdout)
+    taken, compiled = run.stdout.split()
+    return First(float(taken), int(compiled))

@@ -1,13 +1,14 @@
 """The curated loop: one population step on many atoms, and the loops of finitely many users, beside NumPy."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
 import numpy as np
 
-from benchmarks import Row, compare, side_by_side
-from benchmarks._gaussian import installed, one_thread
+from benchmarks import Row, compare
+from benchmarks._backends import Backend, backends
+from benchmarks._gaussian import one_thread
 from theorycheck.loops.curation import choice_ratio, simulate
 
 ATOMS, SPAN = 100_000, 5.0
@@ -27,23 +28,28 @@ def rows() -> Iterator[Row]:
     # Our kernels run on one thread; so do the others.
     with one_thread():
         for choices in (2, 16, 1000):
-            yield population_row(choices)
+            yield from population_rows(choices)
         for loop in LOOPS:
             yield from loop_rows(*loop)
 
 
-def population_row(choices: int, atoms: int = ATOMS) -> Row:
+def population_rows(choices: int, atoms: int = ATOMS) -> Iterator[Row]:
     rng = np.random.default_rng(1)
     p, reward = rng.dirichlet(np.ones(atoms)), rng.uniform(0, SPAN, atoms)
-    apart = np.abs(choice_ratio(p, reward, choices) / numpy_ratio(p, reward, choices) - 1).max()
-    if apart > AGREEMENT:
-        raise RuntimeError(f"both must agree within {AGREEMENT:g} at K = {choices}, got {apart:.2g}")
-    return side_by_side(
+    ours = partial(choice_ratio, p, reward, choices)
+    baselines: dict[str, Callable[[], Any]] = {"NumPy over atoms": partial(numpy_ratio, p, reward, choices)}
+    baselines |= {f"{b.name} over atoms": backend_ratio(b, p, reward, choices) for b in backends()}
+    for name, ratio in baselines.items():
+        apart = np.abs(ours() / np.asarray(ratio()) - 1).max()
+        if apart > AGREEMENT:
+            raise RuntimeError(f"{name} must agree within {AGREEMENT:g} at K = {choices}, got {apart:.2g}")
+    yield from compare(
         f"population step, {atoms:,} atoms, K={choices}",
-        partial(choice_ratio, p, reward, choices),
-        partial(numpy_ratio, p, reward, choices),
-        "NumPy over atoms",
-        turns=3,
+        ours,
+        baselines,
+        count=3,
+        unit="atom",
+        units=atoms,
     )
 
 
@@ -52,11 +58,15 @@ def loop_rows(
 ) -> Iterator[Row]:
     start, reward = np.full(atoms, 1 / atoms), np.linspace(0, 1, atoms)
     size = start, reward, choices, users, steps, paths
-    baselines = {"NumPy, all users at once": partial(numpy_literal, np.random.default_rng(2), *size)}
+    rng = np.random.default_rng(2)
+    baselines: dict[str, Callable[[], Any]] = {
+        "NumPy, all users at once": partial(numpy_literal, rng, *size),
+        **{f"{backend.name}, all users at once": backend_literal(backend, *size) for backend in backends()},
+    }
     if kernel == "reduced":
-        baselines["NumPy, reduced too"] = partial(numpy_reduced, np.random.default_rng(2), *size)
-    elif torch := installed("torch"):
-        baselines["torch, all users at once"] = partial(torch_literal, torch, *size)
+        baselines["NumPy, reduced too"] = partial(numpy_reduced, rng, *size)
+    else:
+        baselines["Python loop"] = partial(python_literal, rng, *size)
     unit, units = "generation", steps * paths
     if kernel == "literal":
         unit, units = "user", users * units
@@ -88,6 +98,49 @@ def numpy_ratio(p: np.ndarray, reward: np.ndarray, choices: int) -> np.ndarray:
     return STEP * choices * a * ratio
 
 
+def backend_ratio(backend: Backend, p: np.ndarray, reward: np.ndarray, choices: int) -> Callable[[], Any]:
+    """The same in torch or JAX."""
+    xp, relative = backend.arrays, np.exp(reward - reward.max())
+    mass, a, u = (xp.asarray(x) for x in (p, relative, nodes(relative, choices)))
+
+    def step(sums: Any, key: Any) -> Any:
+        number, ratio = sums
+        node = u[number]
+        change = xp.expm1(-node * a)
+        deficit = mass @ change
+        # Both forms of log φ, as neither package branches on a number.
+        log_phi = xp.where(deficit > -0.5, xp.log1p(deficit), xp.log(mass @ xp.exp(-node * a)))
+        return number + 1, ratio + node * xp.exp((choices - 1) * log_phi) * (1 + change)
+
+    run = backend.loop(lambda key: (xp.asarray(0), xp.zeros_like(a)), step, len(u))
+    return lambda: STEP * choices * a * run()[1]
+
+
+def python_literal(
+    rng: np.random.Generator,
+    p: np.ndarray,
+    reward: np.ndarray,
+    choices: int,
+    users: int,
+    steps: int,
+    paths: int,
+) -> np.ndarray:
+    """The loop that papers ship, one user after the other: p_t of each path, shape (paths, atoms)."""
+    a, atoms = np.exp(reward), p.size
+    final = np.empty((paths, atoms))
+    for path in range(paths):
+        model = p
+        for _ in range(steps):
+            kept = np.zeros(atoms)
+            for _user in range(users):
+                proposals = rng.choice(atoms, choices, p=model)
+                odds = a[proposals]
+                kept[rng.choice(proposals, p=odds / odds.sum())] += 1
+            model = kept / users
+        final[path] = model
+    return final
+
+
 def numpy_literal(
     rng: np.random.Generator,
     p: np.ndarray,
@@ -113,19 +166,26 @@ def numpy_literal(
     return p
 
 
-def torch_literal(
-    torch: Any, p: np.ndarray, reward: np.ndarray, choices: int, users: int, steps: int, paths: int
-) -> np.ndarray:
-    """The same in torch, with its own multinomial draws."""
-    a = torch.exp(torch.from_numpy(reward))
-    model = torch.from_numpy(np.tile(p, (paths, 1)))
-    for _ in range(steps):
-        proposals = torch.multinomial(model, users * choices, replacement=True).reshape(-1, choices)
-        kept = proposals.gather(1, torch.multinomial(a[proposals], 1)).reshape(paths, users)
-        model = (
-            torch.zeros_like(model).scatter_add_(1, kept, torch.ones_like(kept, dtype=model.dtype)) / users
-        )
-    return model.numpy()
+def backend_literal(
+    backend: Backend, p: np.ndarray, reward: np.ndarray, choices: int, users: int, steps: int, paths: int
+) -> Callable[[], Any]:
+    """The same in torch or JAX."""
+    xp, atoms = backend.arrays, p.size
+    a, path = xp.asarray(np.exp(reward)), xp.arange(paths)[:, None]
+
+    def step(model: Any, key: Any) -> Any:
+        first, second = backend.split(key, 2)
+        cumulative = (xp.cumsum(model, 1) + path).reshape(-1)
+        uniform = backend.uniform(first, (paths, users * choices)) + path
+        drawn = xp.searchsorted(cumulative, uniform.reshape(-1), side="right").reshape(paths, -1)
+        proposals = xp.clip(drawn - atoms * path, 0, atoms - 1).reshape(-1, choices)
+        odds = xp.cumsum(a[proposals], 1)
+        threshold = odds[:, -1:] * backend.uniform(second, (paths * users, 1))
+        chosen = (odds <= threshold).sum(1)
+        kept = proposals[xp.arange(paths * users), chosen].reshape(paths, users) + atoms * path
+        return backend.tally(kept.reshape(-1), paths * atoms).reshape(paths, atoms) / users
+
+    return backend.loop(lambda key: xp.asarray(np.tile(p, (paths, 1))), step, steps)
 
 
 def numpy_reduced(

@@ -194,6 +194,7 @@ def peak(workload: str, settings: Any, steps: int) -> Iterator[Row]:
         baseline_seconds=products * statistics.median(product),
         ratio=ratio,
         spread=(low, high),
+        fraction_of_limit=ratio,
         unit="sample",
         ours_ns=1e9 * statistics.median(mine) / (settings.batch * steps),
     )

@@ -6,6 +6,7 @@ import json
 import math
 import subprocess
 import sys
+from functools import partial
 
 import numpy as np
 import pytest
@@ -16,20 +17,29 @@ import benchmarks
 from benchmarks import (
     Row,
     _cifar,
+    _finite_samples,
     _gaussian,
     _native,
     compare,
+    compilation,
     covariance,
     curation,
+    finite_samples,
     gaussian,
     growth,
     memory,
+    particles,
 )
 from benchmarks.__main__ import NAMES, main
+from benchmarks._backends import backends
 from theorycheck.generative import cifar
 from theorycheck.loops import covariance as own_covariance
 from theorycheck.loops import curation as own_curation
+from theorycheck.loops import particles as own_particles
 from theorycheck.loops.gaussian import simulate
+from theorycheck.loops.retraining import exponential as own_families
+from theorycheck.loops.retraining import multivariate as own_multivariate
+from theorycheck.loops.retraining import samples as own_samples
 
 LEVEL = 1e-6
 
@@ -77,9 +87,16 @@ def test_gaussian_rows(monkeypatch):
     for row in rows:
         check(row)
         assert row["bytes_per_path"] == 32
+        limit = row["baseline"] == _native.LIMIT
+        assert row.get("fraction_of_limit") == (row["ratio"] if limit else None)
     assert {row["unit"] for row in rows} == {"normal", "generation"}
     monkeypatch.setattr(_native, "library", lambda: "no gcc")
     assert not any(row["baseline"] == _native.LIMIT for row in gaussian.row("literal", 20, 2, 10, 2))
+
+
+def alike(found, expected):
+    """Whether two samples may have one law; rounded, as the last bits of a lattice tell no law apart."""
+    return stats.ks_2samp(np.round(found, 9), np.round(expected, 9)).pvalue > LEVEL
 
 
 def law_of_the_loop(found, samples, steps):
@@ -99,6 +116,8 @@ def test_every_baseline_draws_the_same_law(name):
     for baseline, loop in _gaussian.others(name, samples, steps, paths).items():
         law_of_the_loop(np.asarray(loop()), samples, steps)
         assert baseline
+        if name == "literal" and "Python" not in baseline:
+            assert not np.array_equal(loop()[1], loop()[1])  # each call draws anew
     paths_of_ours = simulate(np.random.default_rng(1), samples, steps, paths, kernel=name)
     law_of_the_loop((paths_of_ours.mean, paths_of_ours.scale), samples, steps)
 
@@ -117,39 +136,126 @@ def test_the_limit_in_c_draws_the_same_law(samples, steps):
     assert (paths.length >= np.abs(paths.mean)).all()
 
 
+def test_tilted_baselines_draw_one_more_degree_of_freedom():
+    samples, steps, paths = 8, 3, 4000
+    for loop in _gaussian.others("tilted", samples, steps, paths).values():
+        log_scale = np.log(np.asarray(loop()[1]))
+        squares = stats.chi2(samples).rvs((4000, steps), random_state=1)
+        assert alike(log_scale, 0.5 * np.log(squares / (samples - 1)).sum(axis=1))
+
+
 @pytest.mark.parametrize("kernel", ["literal", "reduced"])
-@pytest.mark.parametrize("method", ["svd", "eigh"])
-def test_covariance_rows(kernel, method):
-    for row in covariance.row(kernel, 3, 6, 2, 2, 2):
+def test_covariance_rows(kernel):
+    rows = list(covariance.row(kernel, 3, 6, 2, 2, 2))
+    assert {"NumPy over paths", "multivariate_normal (svd) + cov"} <= {row["baseline"] for row in rows}
+    for row in [*rows, *covariance.tilted_row(3, 6, 2, 2, 2)]:
         check(row)
-    start = np.eye(2)
-    theirs = covariance.numpy_loop(np.random.default_rng(1), start, 6, 2, 1500, method=method)
-    ours = own_covariance.simulate_covariance(np.random.default_rng(2), start, 6, 2, 1500, kernel=kernel)
-    for entry in ((0, 0), (0, 1)):
-        assert stats.ks_2samp(theirs[:, *entry], ours[:, *entry]).pvalue > LEVEL
-    assert stats.ks_2samp(np.linalg.det(theirs), np.linalg.det(ours)).pvalue > LEVEL
+
+
+@pytest.mark.parametrize("samples", [6, 2])  # above the dimension, and not: the covariance is singular
+def test_covariance_baselines_draw_the_same_law(samples):
+    size = np.eye(2), samples, 2, 1500
+    ours = own_covariance.simulate_covariance(np.random.default_rng(2), *size)
+    loops = [
+        partial(covariance.python_loop, np.random.default_rng(1), *size, method="svd"),
+        partial(covariance.python_loop, np.random.default_rng(1), *size, method="eigh"),
+        partial(covariance.numpy_loop, np.random.default_rng(1), *size),
+        *(covariance.backend_loop(backend, *size) for backend in backends()),
+    ]
+    for theirs in (np.asarray(loop()) for loop in loops):
+        for entry in ((0, 0), (0, 1)):
+            assert alike(theirs[:, *entry], ours[:, *entry])
+        spread = np.linalg.eigvalsh(theirs), np.linalg.eigvalsh(ours)
+        assert alike(spread[0][:, 1], spread[1][:, 1])
+
+
+def test_the_tilted_ratio_by_points_has_the_same_law():
+    size = np.diag([1.0, 0.3, 0.1]), 6, 3, 3000, np.array([0.6, 0.8, 0.0])
+    ours = own_covariance.tilted_ratio(np.random.default_rng(1), *size)
+    assert alike(ours, covariance.numpy_tilted(np.random.default_rng(2), *size))
 
 
 def test_curation_rows():
-    check(curation.population_row(16, atoms=50))
+    for row in curation.population_rows(16, atoms=50):
+        check(row)
     for kernel in ("literal", "reduced"):
         for row in curation.loop_rows(kernel, 5, 3, 50, 2, 2, 2):
             check(row)
             assert row["bytes_per_path"] == 40
 
 
+def test_a_population_step_of_other_work_is_no_baseline(monkeypatch):
+    monkeypatch.setattr(curation, "numpy_ratio", lambda p, reward, choices: np.ones_like(p))
+    with pytest.raises(RuntimeError, match="NumPy over atoms must agree within 1e-12 at K = 16"):
+        list(curation.population_rows(16, atoms=50))
+
+
 def test_curation_baselines_draw_the_same_law():
     size = np.full(3, 1 / 3), np.array([0.0, 1.0, 2.0]), 3, 40, 2, 2000
-    loops = [curation.numpy_literal, curation.numpy_reduced]
+    few = *size[:-1], 200  # paths: a call of Python's loop takes 3 ms each
     ours = own_curation.simulate(np.random.default_rng(1), *size)
-    found = [loop(np.random.default_rng(2), *size) for loop in loops]
-    torch = _gaussian.installed("torch")
-    if torch:
-        found.append(curation.torch_literal(torch, *size))
+    found = [
+        loop(np.random.default_rng(2), *size) for loop in (curation.numpy_literal, curation.numpy_reduced)
+    ]
+    found.append(curation.python_literal(np.random.default_rng(2), *few))
+    found += [np.asarray(curation.backend_literal(backend, *size)()) for backend in backends()]
     for theirs in found:
         np.testing.assert_allclose(theirs.sum(axis=1), 1)
         for atom in range(3):
-            assert stats.ks_2samp(theirs[:, atom], ours[:, atom]).pvalue > LEVEL
+            assert alike(theirs[:, atom], ours[:, atom])
+
+
+@pytest.mark.parametrize("family", ["gaussian-mean", "gaussian", "poisson", "logistic", 2])
+def test_finite_sample_baselines_draw_the_same_law(family):
+    """The last location of each path, and the last spread where one is fitted."""
+    real, synthetic, steps, paths = 8, 4, 3, 2000
+    if family == 2:
+        law = own_families.Gaussian(np.zeros(2), np.eye(2))
+        mean, covariance_ = own_multivariate.simulate(
+            np.random.default_rng(1), 8, 0.5, steps, paths, data=law
+        )
+        ours = mean[:, -1, 0], covariance_[:, -1, 0, 1]
+    else:
+        history = own_samples.simulate(np.random.default_rng(1), family, 8, 0.5, steps, paths)
+        ours = history[0, :, -1], *np.exp(history[1:, :, -1])
+    size = family, real, synthetic, steps
+    loops = [
+        partial(_finite_samples.numpy_loop, np.random.default_rng(2), *size, paths),
+        *(_finite_samples.backend_loop(backend, *size, paths) for backend in backends()),
+    ]
+    for loop in loops:
+        found = loop()
+        found = found if isinstance(found, tuple) else (found,)
+        assert len(found) == len(ours)
+        for theirs, mine in zip(map(np.asarray, found), ours, strict=True):
+            one = theirs[:, 0] if theirs.ndim == 2 else theirs[:, 0, 1] if theirs.ndim == 3 else theirs
+            assert alike(one, mine)
+    assert len(_finite_samples.python_loop(np.random.default_rng(2), *size, 3)) == 3
+
+
+def test_finite_sample_rows():
+    for row in finite_samples.row("gaussian-mean", "reduced", 20, 8):
+        check(row)
+        assert row["baseline"] == "NumPy over paths"
+    assert {"Python loop", "NumPy over paths"} <= {
+        row["baseline"] for row in finite_samples.row(3, "literal", 20, 2)
+    }
+
+
+def test_particle_baseline_draws_the_same_law():
+    start = own_particles.mixture([0.6, 0.4, 0.0], [[0.0, 0.0], [2.0, 0.0], [9.0, 0.0]], [0.5, 1.0, 1.0])
+    size = start, particles.reward, 3, 30, 2, 2000
+    ours = own_particles.simulate(np.random.default_rng(1), *size)
+    theirs = particles.numpy_loop(np.random.default_rng(2), *size)
+    for mine, other in (
+        (ours.weight, theirs.weight),
+        (ours.mean[..., 0], theirs.mean[..., 0]),
+        (ours.scale, theirs.scale),
+    ):
+        for component in range(2):
+            assert alike(mine[:, component], other[:, component])
+    for row in particles.row(start, 5, 1, 1, 2):
+        check(row)
 
 
 def test_growth_is_fitted(monkeypatch):
@@ -162,6 +268,13 @@ def test_growth_is_fitted(monkeypatch):
     assert row["exponent"] == pytest.approx((1.5, 1.5, 1.5))
     assert row["ratio"] == pytest.approx(0.1)  # 100 times were claimed, 1000 times it took
     assert row["baseline_seconds"] == pytest.approx(100 * 2 * 10**1.5)
+
+
+def test_first_calls_tell_how_many_kernels_they_compile(monkeypatch):
+    monkeypatch.setattr(compilation, "WARM_RUNS", 1)
+    row = compilation.row("population step")
+    check(row)
+    assert row["baseline"] == "empty compile cache, 5 kernels"  # choice_ratio and its four helpers
 
 
 def test_memory_row():

@@ -14,8 +14,7 @@ CLAIM = "infinite-choices-limit::first_order_in_the_choices"  # computed, with o
 KERNELS = [f"curation.{name}" for name in ("choice_ratio", "nodes", "at_node", "fall", "power_of")]
 WARMUP = f"""
 from theorycheck.engine import warmup
-from theorycheck.loops.curation import choice_ratio
-warmup.CALLS = (lambda rng: choice_ratio([0.5, 0.5], [0.0, 1.0], 2),)  # all of them take half a minute
+warmup.CALLS = {{"one": warmup.CALLS["population step"]}}  # all of them take half a minute
 {VERIFY}
 """
 

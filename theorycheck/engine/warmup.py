@@ -7,6 +7,7 @@ import importlib
 import pkgutil
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,38 +18,46 @@ Tell = Callable[[str, int, int], None]
 COMPILING = "compiling {} (kernel {} of {}; once, then it is kept on disk)"  # what `tell` is told, in words
 
 
-def _gaussian(rng: np.random.Generator) -> None:
+def _gaussian(rng: np.random.Generator, kernel: str) -> None:
     from theorycheck.loops import gaussian
 
-    for kernel in ("literal", "reduced", "tilted"):
-        gaussian.simulate(rng, 2, 1, 1, kernel=kernel)
+    gaussian.simulate(rng, 2, 1, 1, kernel=kernel)
 
 
-def _covariance(rng: np.random.Generator) -> None:
+def _covariance(rng: np.random.Generator, kernel: str) -> None:
     from theorycheck.loops import covariance
 
-    for kernel in ("literal", "reduced"):
-        covariance.simulate_covariance(rng, np.eye(2), 2, 1, 1, kernel=kernel)
+    covariance.simulate_covariance(rng, np.eye(2), 2, 1, 1, kernel=kernel)
+
+
+def _tilted_covariance(rng: np.random.Generator) -> None:
+    from theorycheck.loops import covariance
+
     covariance.tilted_ratio(rng, np.eye(2), 2, 1, 1, np.array([1.0, 0.0]))
 
 
-def _retraining(rng: np.random.Generator) -> None:
-    from theorycheck.loops.retraining import multivariate, samples
+def _retraining(rng: np.random.Generator, family: str, kernel: str) -> None:
+    from theorycheck.loops.retraining import samples
 
-    for family in ("gaussian-mean", "gaussian", "logistic"):
-        samples.simulate(rng, family, 2, 1.0, 1, 1)
-    for family in ("gaussian-mean", "gaussian"):
-        samples.simulate(rng, family, 2, 1.0, 1, 1, kernel="reduced")
+    samples.simulate(rng, family, 2, 1.0, 1, 1, kernel=kernel)
+
+
+def _multivariate(rng: np.random.Generator) -> None:
+    from theorycheck.loops.retraining import multivariate
+
     multivariate.simulate(rng, 2, 1.0, 1, 1, data=multivariate.Gaussian(np.zeros(1), np.eye(1)))
 
 
-def _curation(rng: np.random.Generator) -> None:
+def _population(rng: np.random.Generator) -> None:
     from theorycheck.loops import curation
 
-    p, reward = np.array([0.5, 0.5]), np.array([0.0, 1.0])
-    curation.choice_ratio(p, reward, 2)
-    for kernel in ("literal", "reduced"):
-        curation.simulate(rng, p, reward, 2, 1, 1, 1, kernel=kernel)
+    curation.choice_ratio(np.array([0.5, 0.5]), np.array([0.0, 1.0]), 2)
+
+
+def _curation(rng: np.random.Generator, kernel: str) -> None:
+    from theorycheck.loops import curation
+
+    curation.simulate(rng, np.array([0.5, 0.5]), np.array([0.0, 1.0]), 2, 1, 1, 1, kernel=kernel)
 
 
 def _particles(rng: np.random.Generator) -> None:
@@ -59,7 +68,25 @@ def _particles(rng: np.random.Generator) -> None:
 
 
 # Calls of the least size that meet every kernel with the types that the package gives it.
-CALLS = (_gaussian, _covariance, _retraining, _curation, _particles)
+CALLS: dict[str, Callable[[np.random.Generator], None]] = {
+    **{f"Gaussian, {kernel}": partial(_gaussian, kernel=kernel) for kernel in ("literal", "reduced")},
+    **{f"covariance, {kernel}": partial(_covariance, kernel=kernel) for kernel in ("literal", "reduced")},
+    "covariance, tilted": _tilted_covariance,
+    **{
+        f"finite samples, {family}, {kernel}": partial(_retraining, family=family, kernel=kernel)
+        for family, kernel in (
+            ("gaussian-mean", "literal"),
+            ("gaussian-mean", "reduced"),
+            ("gaussian", "literal"),
+            ("gaussian", "reduced"),
+            ("logistic", "literal"),
+        )
+    },
+    "finite samples, multivariate": _multivariate,
+    "population step": _population,
+    **{f"K-choice, {kernel}": partial(_curation, kernel=kernel) for kernel in ("literal", "reduced")},
+    "particles": _particles,
+}
 
 
 class Warmth(NamedTuple):
@@ -80,7 +107,7 @@ def warmup(tell: Tell = lambda name, number, total: None) -> Warmth:
         tell(name, number, total)
 
     with compiling(note):
-        for call in CALLS:
+        for call in CALLS.values():
             call(np.random.default_rng(0))
     return Warmth(compiled, len(everything()), time.perf_counter() - began)
 
