@@ -202,12 +202,14 @@ def looked_at(monkeypatch):
 @pytest.fixture
 def tiny(monkeypatch):
     """Benchmarks of so little work that their times tell nothing."""
-    monkeypatch.setattr(gaussian, "WORKLOADS", [(name, 20, 2, 10, 2) for name in ("literal", "reduced")])
+    monkeypatch.setattr(
+        gaussian, "WORKLOADS", [(name, 20, 2, 10, 2) for name in ("literal", "reduced", "tilted")]
+    )
     monkeypatch.setattr(
         growth, "WORKLOADS", [(name, sizes[:2], *more) for name, sizes, *more in growth.WORKLOADS]
     )
     monkeypatch.setattr(curation, "LOOPS", [(name, 10, 2, 50, 2, 2, 2) for name in ("literal", "reduced")])
-    monkeypatch.setattr(curation.population_row, "__defaults__", (1000,))
+    monkeypatch.setattr(curation.population_rows, "__defaults__", (1000,))
 
 
 @functools.cache
