@@ -14,6 +14,7 @@ from theorycheck.loops.retraining import rates, stability
 from theorycheck.loops.retraining.families import gaussian, logistic, student
 from theorycheck.loops.retraining.family import Family, X
 from theorycheck.loops.retraining.maps import Retraining
+from theorycheck.loops.retraining.orbits import Measured
 
 GAMMA_LAW = stats.gamma(2.5)
 NORMAL = Retraining(logistic(), stats.norm(1, 2))
@@ -46,6 +47,10 @@ SUPREMA = [
     (EXPONENTIAL, "slope", np.array([2.0]), 0.0, 0.0),
     (EXPONENTIAL, "tilt", np.array([2.0]), 0.0, 1.0),
     (GAMMA, "tilt", np.array([2.0, 1.0]), 0.0, math.inf),
+    # However narrow or wide the law is.
+    (GAMMA, "tilt", np.array([400.0, 400.0]), 0.0, math.inf),
+    (logistic(100), "slope", LOCATION, 0.0, math.sqrt(3) / 9e6),
+    (logistic(Fraction(1, 1000)), "slope", LOCATION, 0.0, math.sqrt(3) / 9e-9),
 ]
 
 
@@ -178,6 +183,23 @@ def test_everything_from_one_call():
     assert stability.stability(logistic(1), GAMMA_LAW, 0.1).rows[0].synthetic_weight == 0.1
 
 
+def test_a_row_takes_epsilon_at_its_upper_end_and_the_largest_eigenvalue():
+    # λ(1 + Lε/α) with L/α = 1 and ε = ¼ + ¼ is 3λ/2; there is a rate of the paper's below ½ only.
+    known = stability.Constants(NORMAL.best, 1.0, 1.0, 0.0, 0.25, 0.25)
+    real, own = NORMAL.hessians
+    rows = [stability._row(NORMAL, known, weight, Measured(0.7, 0.1, 3)) for weight in (0.3, 1 / 3, 0.34)]
+    for row in rows:
+        λ = row.synthetic_weight
+        assert row.condition == pytest.approx(1.5 * λ, rel=1e-15)
+        assert row.sharp_rate == pytest.approx(1.5 * λ / (1 + 1.5 * λ), rel=1e-15)
+        factors = np.linalg.eigvals(np.linalg.solve(real + λ * own, λ * own))
+        assert np.ptp(factors) > 0.005
+        assert row.spectral_radius == pytest.approx(factors.max(), rel=1e-9)
+        assert (row.measured_rate, row.measured_error) == (0.7, 0.1)
+    assert rows[1].condition == 0.5
+    assert [row.paper_rate for row in rows] == [pytest.approx(0.45 / 0.55, rel=1e-15), None, None]
+
+
 def test_an_unbounded_slope_leaves_no_bound():
     nothing, some = stability.stability(gaussian(), stats.laplace(), [0, 0.5]).rows
     assert (nothing.condition, nothing.paper_rate, nothing.sharp_rate) == (0, 0, 0)
@@ -256,6 +278,25 @@ def test_bad_arguments(call, error, sentence):
         call()
 
 
+@pytest.mark.parametrize(
+    ("epsilon", "error", "known"),
+    [(10.0, 1.001, False), (10.0, 0.999, True), (0.0, 1.001e-4, False), (0.0, 0.999e-4, True)],
+)
+def test_a_distance_known_to_a_tenth_is_known(epsilon, error, known, monkeypatch):
+    monkeypatch.setattr(stability.laws, "distance", lambda *arguments: (epsilon, error))
+    if known:
+        assert stability.constants(NORMAL)[4:] == (epsilon, error)
+    else:
+        with pytest.raises(ValueError, match="must have a finite first moment at"):
+            stability.constants(NORMAL)
+
+
+@pytest.mark.parametrize("scale", [1e-4, 1.0, 1e4])
+def test_a_curvature_is_small_by_its_own_scale(scale):
+    found = stability.constants(Retraining(gaussian(sp.Rational(scale)), stats.norm(0, scale)))
+    assert found.alpha == pytest.approx(scale**-2, rel=1e-9)
+
+
 # --- over a neighbourhood, in other units, with other maxima ------------------------------------------------
 
 
@@ -267,6 +308,17 @@ def test_supremum_over_a_ball_of_a_scale_family(scale, share):
     at_point = stability.supremum(logistic(), "slope", theta)
     over_ball = stability.supremum(logistic(), "slope", theta, radius)
     assert over_ball == pytest.approx(at_point / (1 - share) ** 3, rel=1e-6)
+
+
+@pytest.mark.parametrize("p", [1, 2, 3])
+def test_points_of_the_ball(p):
+    points = stability._ball(p)
+    sizes = np.linalg.norm(points, axis=1).round(12)
+    directions = 2 * p + 64 * (p > 1)
+    assert sizes.tolist() == [0] + [0.5] * directions + [1] * directions
+    assert len(np.unique(points.round(12), axis=0)) == len(points)
+    for axis in np.vstack([np.eye(p), -np.eye(p)]):
+        assert (points == axis).all(axis=1).any()
 
 
 @pytest.mark.parametrize(("centre", "size"), [(0.0, 1e-3), (1e6, 1.0), (-5e4, 6e4)])

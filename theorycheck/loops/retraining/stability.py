@@ -81,9 +81,8 @@ def constants(loop: Retraining, radius: float = 0.0) -> Constants:
             + ", ".join(f"{name} = {part:.3g}" for name, part in along)
         )
     epsilon, error = laws.distance(loop.data, *family.distribution(theta))
-    if not (math.isfinite(epsilon) and math.isfinite(family.first_moment(theta))) or error > 0.1 * (
-        epsilon + 1e-3
-    ):
+    known = math.isfinite(epsilon) and math.isfinite(family.first_moment(theta))
+    if not known or error > max(0.1 * epsilon, 1e-4):
         raise ValueError(
             f"{family.name} must have a finite first moment at θ* = {theta.tolist()}, "
             "got ε = W₁(p_θ*, p_data) = inf"
@@ -105,10 +104,10 @@ def supremum(family: Family, name: str, theta: np.ndarray, radius: float = 0.0) 
 
     def norm(w: np.ndarray, at: np.ndarray) -> np.ndarray:
         terms = family.evaluate(name, family.chart(frame, w)[0], at)
-        # Frobenius' norm is at most √p times the spectral one, which is worked out only where it may count.
-        sizes: np.ndarray = np.linalg.norm(terms, axis=0) / np.sqrt(p)
+        sizes: np.ndarray = np.linalg.norm(terms, axis=0)
         if p > 1:
-            counts = sizes >= sizes.max() / 2
+            # At most √p times the spectral norm, which is worked out where it may be the largest.
+            counts = sizes >= sizes.max() / np.sqrt(p)
             sizes[counts] = np.linalg.norm(terms[:, counts].T.reshape(-1, len(terms) // p, p), 2, axis=(1, 2))
         return sizes
 
@@ -122,22 +121,23 @@ def supremum(family: Family, name: str, theta: np.ndarray, radius: float = 0.0) 
         return math.inf
     row, column = np.unravel_index(sizes.argmax(), sizes.shape)
 
-    def missing(point: np.ndarray) -> float:
-        shift = point[1:] / max(1.0, float(np.linalg.norm(point[1:])))
-        return -norm(point[:1], theta + radius * shift)[0]
-
-    # A simplex of the grid's own spacing around its best point.
-    start = np.append(grid[column], (centres[row] - theta) / (radius or 1.0))
-    spread = np.append(grid[1] - grid[0], np.full(p, 0.1 if radius else 0.0))
-    simplex = start + np.vstack([np.zeros(p + 1), np.diag(spread)])[: (p if radius else 0) + 2]
+    # Polished from the best point, with steps of the grid's own spacing.
+    spacing = grid[1] - grid[0]
     if radius == 0:
         polished = optimize.minimize_scalar(
-            lambda w: missing(np.append(w, start[1:])),
-            bounds=(start[0] - spread[0], start[0] + spread[0]),
+            lambda w: -norm(np.array([w]), theta)[0],
+            bounds=(grid[column] - spacing, grid[column] + spacing),
             method="bounded",
             options={"xatol": 1e-10},
         )
     else:
+
+        def missing(point: np.ndarray) -> float:
+            shift = point[1:] / max(1.0, float(np.linalg.norm(point[1:])))
+            return -norm(point[:1], theta + radius * shift)[0]
+
+        start = np.append(grid[column], (centres[row] - theta) / radius)
+        simplex = start + np.vstack([np.zeros(p + 1), np.diag([spacing, *np.full(p, 0.1)])])
         polished = optimize.minimize(
             missing, start, method="Nelder-Mead", options={**_FINE, "initial_simplex": simplex}
         )
@@ -146,15 +146,10 @@ def supremum(family: Family, name: str, theta: np.ndarray, radius: float = 0.0) 
 
 def _ball(p: int) -> np.ndarray:
     """Points of the unit ball in ℝ^p: its centre, and two spheres."""
-    if p == 1:
-        directions = np.array([[1.0], [-1.0]])
-    elif p == 2:
-        angles = np.linspace(0, 2 * np.pi, 32, endpoint=False)
-        directions = np.stack([np.cos(angles), np.sin(angles)], axis=1)
-    else:
+    directions = np.vstack([np.eye(p), -np.eye(p)])
+    if p > 1:
         drawn = np.random.default_rng(0).standard_normal((64, p))
-        axes = np.vstack([np.eye(p), -np.eye(p)])
-        directions = np.vstack([axes, drawn / np.linalg.norm(drawn, axis=1, keepdims=True)])
+        directions = np.vstack([directions, drawn / np.linalg.norm(drawn, axis=1, keepdims=True)])
     return np.vstack([np.zeros((1, p)), directions / 2, directions])
 
 
