@@ -1,11 +1,22 @@
 """KL along orbits: against closed forms of the Gaussian and SciPy's quadrature."""
 
+import itertools
+
 import numpy as np
 import pytest
 from scipy import integrate, stats
 
+from theorycheck.loops.retraining import divergence as divergences
 from theorycheck.loops.retraining import examples
-from theorycheck.loops.retraining.divergence import LOG_DENSITIES, divergence, kl_limit, late_ratio, line_rule
+from theorycheck.loops.retraining.divergence import (
+    LOG_DENSITIES,
+    TOLERANCE,
+    _rounding,
+    divergence,
+    kl_limit,
+    late_ratio,
+    line_rule,
+)
 
 BEST = {"gaussian/normal": (0.0, 2.0), "logistic/logistic": (1.0, 1.0)}
 
@@ -27,7 +38,7 @@ def test_the_gaussian_in_closed_form(theta):
     square = (m - best[0]) ** 2 + (s - best[1]) ** 2
     value, error = divergence("gaussian/normal", np.array(theta))
     assert value == pytest.approx(kl(*best, m, s) / square, rel=1e-8)
-    assert error < 1e-6
+    assert 1e-14 <= error < 1e-6
     reverse, _ = divergence("gaussian/normal", np.array([theta, theta]), reverse=True)
     assert reverse == pytest.approx([kl(m, s, *best) / square] * 2, rel=1e-8)
 
@@ -57,6 +68,54 @@ def test_limits_of_a_well_specified_pair(reverse):
     exact = (np.array(weights) / (1 + np.array(weights))) ** 2
     assert (np.abs(value - exact) <= error).all()
     assert (error < 1e-4).all()
+
+
+def by_quadrature(pair, theta):
+    """KL(p_θ*‖p_θ) by SciPy's adaptive rule, in the form that does not cancel."""
+    best, log = examples.pair(pair).best, LOG_DENSITIES[pair.split("/")[0]]
+
+    def integrand(x):
+        own = log(x, *best)
+        ratio = own - log(x, *theta)
+        return np.exp(own) * (ratio + np.expm1(-ratio))
+
+    ends = [-np.inf, -8, -4, -1, 1, 4, 8, np.inf]
+    parts = [
+        integrate.quad(integrand, *part, epsabs=1e-18, epsrel=1e-11) for part in itertools.pairwise(ends)
+    ]
+    return sum(value for value, _ in parts)
+
+
+@pytest.mark.parametrize("pair", ["logistic-location/bimodal", "student/laplace"])
+def test_a_limit_is_extrapolated_from_third_ratios(pair):
+    weight, loop = 2.0, examples.pair(pair)
+    factors, directions = np.linalg.eig(loop.jacobian(weight))
+    slowest = directions[:, np.argmax(np.abs(factors))].real
+    ratios = []
+    for distance in (1e-3, 2e-3):
+        orbit = loop.orbit(loop.best + distance * slowest, weight, 3)
+        ratios.append(by_quadrature(pair, orbit[3]) / by_quadrature(pair, orbit[2]))
+    value, error = kl_limit(pair, (weight,))
+    assert value[0] == pytest.approx(2 * ratios[0] - ratios[1], rel=1e-7)
+    assert error[0] >= abs(ratios[0] - ratios[1]) > 1e-7
+
+
+@pytest.mark.parametrize("pair", ["logistic-location/skewed", "logistic/normal"])
+@pytest.mark.parametrize("start", [0.5, -0.25])
+def test_a_late_ratio_by_quadrature(pair, start):
+    loop = examples.pair(pair)
+    orbit = loop.orbit(loop.best + [start, -start][: len(loop.best)], 2.0, 8)
+    value, error = late_ratio(pair, start, 2.0)
+    exact = by_quadrature(pair, orbit[8]) / by_quadrature(pair, orbit[7])
+    assert value == pytest.approx(exact, rel=1e-7)
+    assert abs(value - exact) <= error
+
+
+def test_rounding_is_that_of_the_divergences_and_of_the_map(monkeypatch):
+    kl, square = np.array([[1.0, 2.0], [4.0, 4.0]]), np.array([[1.0, 1.0], [4e-6, 1.0]])
+    assert _rounding(kl, np.zeros((2, 2)), square) == pytest.approx(4 * TOLERANCE / 2e-3)
+    monkeypatch.setattr(divergences, "TOLERANCE", 0.0)
+    assert _rounding(kl, np.array([[1.0, 6.0], [2.0, 4.0]]), square) == 4 * 3.0
 
 
 def test_late_ratios():

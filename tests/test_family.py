@@ -8,7 +8,7 @@ import pytest
 import sympy as sp
 from models import GAMMA, NORMAL, wrong
 
-from theorycheck.formula import expit
+from theorycheck.formula import expit, softplus
 from theorycheck.loops.retraining.families import LOCATION, SCALE, gaussian, logistic, mixture, student
 from theorycheck.loops.retraining.family import HALF_LINE, Family, X
 from theorycheck.loops.retraining.laws import Points
@@ -36,6 +36,28 @@ def test_points_reach_far_into_heavy_tails(family, growth, expected):
     theta = np.array([0.0, 1.0])[: len(family.parameters)]
     x, weight = family.points(theta, family.frame(theta), 2)
     assert weight @ growth(x) == pytest.approx(expected, rel=1e-7)
+
+
+def cauchy(rng, theta, size):
+    return theta[0] + rng.standard_cauchy(size)
+
+
+TAILS = {
+    "left": -sp.log(1 + (X - LOCATION) ** 2) - softplus(X - LOCATION),
+    "right": -sp.log(1 + (X - LOCATION) ** 2) - softplus(LOCATION - X),
+}
+
+
+@pytest.mark.parametrize("density", TAILS.values(), ids=TAILS)
+def test_one_tail_is_enough_for_an_infinite_moment(density):
+    assert Family("mine", (LOCATION,), density, cauchy, None).first_moment(np.array([0.0])) == math.inf
+
+
+@pytest.mark.parametrize("scale", [1e-3, 1.0, 1e3])
+def test_first_moments_in_any_unit(scale):
+    theta = np.array([0.0, scale])
+    assert student(1).first_moment(theta) == math.inf
+    assert logistic().first_moment(theta) == pytest.approx(2 * math.log(2) * scale, rel=1e-4)
 
 
 def test_the_chart_covers_the_support():

@@ -66,6 +66,13 @@ def test_tails_are_kept(law, expected):
         assert weight @ x**4 == pytest.approx(expected, rel=1e-9)
 
 
+def test_few_atoms_may_lie_far_out():
+    law = stats.randint(10**7, 10**7 + 3)
+    x, weight = laws.points(law)
+    assert x.tolist() == [10**7, 10**7 + 1, 10**7 + 2]
+    assert weight == pytest.approx([1 / 3] * 3)
+
+
 def test_heavy_tails_converge():
     x, weight = laws.points(stats.t(1.5), LEVELS - 1)
     expected = 2 * integrate.quad(lambda u: stats.t.pdf(u, 1.5) * u / (1 + u**2), 0, np.inf, epsabs=1e-13)[0]

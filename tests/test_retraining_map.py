@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from fractions import Fraction
 
 import mpmath as mp
 import numpy as np
@@ -314,3 +315,30 @@ def test_models_far_apart_are_solved_apart():
         assert together.theta[i] == pytest.approx(alone.theta, rel=1e-12)
         assert together.error[i] == pytest.approx(alone.error, abs=1e-12)
         assert together.branch[i] == alone.branch == 0
+
+
+@pytest.mark.parametrize("scale", [Fraction(1, 50), 1, 50])
+def test_units_are_standard_errors_of_one_observation(scale):
+    # A Gaussian location has A = B = −1/s² on any data.
+    loop = Retraining(gaussian(scale), stats.laplace(0, float(scale)))
+    assert loop.units == pytest.approx([float(scale)], rel=1e-9)
+
+
+def test_every_level_is_tried_before_a_quadrature_is_given_up(monkeypatch):
+    loop, levels = Retraining(logistic(1), stats.norm(0, 2)), []
+    before = Retraining.objective
+
+    def listen(self, theta, weight, frame, level):
+        levels.append(level)
+        return before(self, theta, weight, frame, level)
+
+    monkeypatch.setattr(maps, "TOLERANCE", -1.0)
+    monkeypatch.setattr(Retraining, "objective", listen)
+    loop.step([0.5], 0.5)
+    assert levels == [0, 1, 1, 2, 2, 3, 3, 4]
+
+
+def test_an_error_is_never_below_rounding():
+    loop = Retraining(logistic(1), stats.norm(1e6, 2))
+    found = loop.step([1e6], 0.5)
+    assert found.error >= 1e-15 * 1e6

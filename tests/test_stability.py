@@ -330,7 +330,9 @@ def test_rates_do_not_depend_on_units(centre, size):
         assert ours.error < 1e-3
 
 
-def test_other_maxima_are_told():
-    found = stability.stability(student(3, 1), [-4.0] * 6 + [5.0] * 4, 0.5)
-    assert found.constants.theta == pytest.approx([-3.777], abs=1e-3)
-    assert found.others == pytest.approx(np.array([[4.433]]), abs=1e-3)
+@pytest.mark.parametrize("scale", [Fraction(1, 10_000), 1, 10_000])
+def test_other_maxima_are_told(scale):
+    data = float(scale) * np.array([-4.0] * 6 + [5.0] * 4)
+    found = stability.stability(student(3, scale), data, 0.5)
+    assert found.constants.theta / float(scale) == pytest.approx([-3.777], abs=1e-3)
+    assert found.others / float(scale) == pytest.approx(np.array([[4.433]]), abs=1e-3)

@@ -68,8 +68,7 @@ def kl_limit(pair: str, weights: Sequence[float], reverse: bool = False) -> tupl
     kl, error = divergence(pair, orbit, reverse)
     square = np.sum((orbit - found.best) ** 2, axis=-1)
     near, far = kl[1] / kl[0] * square[1] / square[0]
-    rounding = 4 * (error.max() / kl.min() + TOLERANCE / np.sqrt(square[1, 0]))
-    return 2 * near - far, np.abs(near - far) + rounding + NEAR**2
+    return 2 * near - far, np.abs(near - far) + _rounding(kl, error, square) + NEAR**2
 
 
 @functools.cache
@@ -78,5 +77,9 @@ def late_ratio(pair: str, start: float, weight: float = 0.5) -> tuple[np.ndarray
     found = examples.pair(pair)
     orbit = found.orbit(found.best + start * np.array([1.0, -1.0])[: len(found.best)], weight, 8)[-2:]
     (kl, error), square = divergence(pair, orbit), np.sum((orbit - found.best) ** 2, axis=-1)
-    rounding = 4 * (error.max() / kl.min() + TOLERANCE / np.sqrt(square.min()))
-    return kl[1] / kl[0] * square[1] / square[0], rounding
+    return kl[1] / kl[0] * square[1] / square[0], _rounding(kl, error, square)
+
+
+def _rounding(kl: np.ndarray, error: np.ndarray, square: np.ndarray) -> float:
+    """What errors of the divergences and of the solved map may do to a ratio of two divergences."""
+    return 4 * float((error / kl).max() + TOLERANCE / np.sqrt(square.min()))

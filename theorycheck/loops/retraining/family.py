@@ -149,7 +149,7 @@ class Family:
         cumulative = cumulative_simpson(mass, x=w, initial=0)
         # Further out, 1 − F is rounding, which a heavy tail's reach would multiply.
         kept = slice(np.searchsorted(cumulative, _TAIL), np.searchsorted(cumulative, 1 - _TAIL))
-        return x[kept], np.clip(cumulative[kept], 0, 1)
+        return x[kept], cumulative[kept]
 
     def first_moment(self, theta: np.ndarray) -> float:
         """E|x| under p_θ; infinite where the outer half of the chart still adds a tenth of it."""

@@ -137,7 +137,7 @@ def distance(law: Any, x: np.ndarray, distribution: np.ndarray) -> tuple[float, 
     below = own[(own < x[0]) & (distribution[0] < _ENDED)]
     above = own[(own > x[-1]) & (distribution[-1] > 1 - _ENDED)]
     grid = np.concatenate([below, x, above])
-    values = np.concatenate([0 * below, distribution, 0 * above + 1])
+    values = np.concatenate([np.zeros(below.size), distribution, np.ones(above.size)])
     fine, coarse = (_area(law, grid[::k], values[::k]) for k in (1, 2))
     return fine, abs(fine - coarse) + 1e-12 * float(np.abs(x).max())
 
