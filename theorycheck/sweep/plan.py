@@ -13,7 +13,8 @@ from typing import Any
 
 from theorycheck import checks
 from theorycheck.engine.budget import ALPHA
-from theorycheck.sweep.loops import LOOPS, REQUIRED, Cell, Key, Loop, Quantity, at_least
+from theorycheck.sweep.loops import LOOPS, Cell, Loop, Quantity
+from theorycheck.sweep.loops.keys import REQUIRED, Key, at_least
 
 SEED = 20240507
 PATHS = 10_000

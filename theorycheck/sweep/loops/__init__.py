@@ -1,0 +1,18 @@
+"""The loops that can be swept: a table of what each is asked, draws, and tells.
+
+A loop is one entry of `LOOPS`: its keys, an example, what it tells of a cell (with exact values, bounds and
+whatever makes an interval valid), and how it draws. A loop without `draw` is computed, not simulated.
+"""
+
+from theorycheck.sweep.loops import curation, finite_samples, gaussian
+from theorycheck.sweep.loops.entry import Cell, Loop, Quantity
+
+__all__ = ["LOOPS", "Cell", "Loop", "Quantity"]
+
+LOOPS = {
+    "gaussian": gaussian.GAUSSIAN,
+    "gaussian-multivariate": gaussian.MULTIVARIATE,
+    "finite-samples": finite_samples.ONE,
+    "curation": curation.POPULATION,
+    "curation-particles": curation.PARTICLES,
+}
