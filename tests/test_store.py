@@ -77,6 +77,24 @@ def test_no_damage_is_taken_for_a_result(folder, caplog):
     assert "damaged lines; what they held is done again" in caplog.text
 
 
+@pytest.mark.parametrize(
+    ("count", "told"),
+    [
+        (1, "1 damaged line; what it held is done again"),
+        (2, "2 damaged lines; what they held is done again"),
+    ],
+)
+def test_damaged_lines_are_counted(folder, caplog, count, told):
+    filled(folder)
+    path = folder / LOG
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(
+        b"".join([lines[0], *(b"-" + line for line in lines[1 : 1 + count]), *lines[1 + count :]])
+    )
+    opened(folder).close()
+    assert caplog.messages == [f"{path}: {told}"]
+
+
 def test_a_line_that_was_never_finished_is_cut_off(folder):
     names, expected = filled(folder)
     path = folder / LOG

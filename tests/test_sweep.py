@@ -447,7 +447,7 @@ def test_command(tmp_path):
     done = command(tmp_path / "x.toml", "--out", tmp_path / "out")
     told = [line for line in done.stderr.splitlines() if not line.startswith("compiling ")]
     assert (done.returncode, told) == (0, []), done.stderr
-    assert done.stdout.startswith(f"1 cells of curation in {tmp_path / 'out'}/table.csv, ")
+    assert done.stdout.startswith(f"1 cell of curation in {tmp_path / 'out'}/table.csv, ")
     assert len(rows((tmp_path / "out/table.csv").read_text())) == 1
     refused = command(tmp_path / "x.toml")
     assert (refused.returncode, refused.stdout) == (2, "")

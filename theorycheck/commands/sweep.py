@@ -37,7 +37,8 @@ def command(config: str | None, out: str | None, example: str | None, **options:
     with progress(plan) as tell:
         table = sweep(plan, out, command=told, tell=tell, **options)
     seconds = table.provenance["seconds"]
-    click.echo(f"{len(table.rows)} cells of {plan.name} in {out}/table.{options['form']}, {seconds:.1f} s")
+    cells = "1 cell" if len(table.rows) == 1 else f"{len(table.rows)} cells"
+    click.echo(f"{cells} of {plan.name} in {out}/table.{options['form']}, {seconds:.1f} s")
 
 
 def _example(name: str) -> str:

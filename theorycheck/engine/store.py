@@ -63,7 +63,10 @@ class Store:
             self.close()
             raise
         if self.damaged:
-            LOGGER.warning("%s: %d damaged lines; what they held is done again", self.path, self.damaged)
+            lines = (
+                "1 damaged line; what it" if self.damaged == 1 else f"{self.damaged} damaged lines; what they"
+            )
+            LOGGER.warning("%s: %s held is done again", self.path, lines)
 
     def _read(self) -> None:
         """Find the lines that are there; cut off one that was never finished."""
