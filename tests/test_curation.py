@@ -154,6 +154,13 @@ def test_arguments_are_left_alone():
     assert reward.tolist() == [1.0, 2.0]
 
 
+def test_an_absent_atom_of_hardly_any_weight_keeps_its_ratio():
+    # Where p = (1, 0), H² of the absent atom is ∫2a·exp(−ua − u)du = 2a/(1 + a).
+    for reward in (-30.0, *np.linspace(-600, -560, 9)):
+        ratio = choice_ratio([1.0, 0.0], [0.0, reward], 2)
+        assert ratio == pytest.approx([1.0, 2 * math.exp(reward) / (1 + math.exp(reward))], rel=1e-12)
+
+
 @pytest.mark.parametrize("choices", [2, 5, math.inf])
 def test_very_wide_rewards_give_a_certain_choice(choices):
     # The best proposal is always kept, up to e^{−600}.

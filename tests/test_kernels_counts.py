@@ -6,7 +6,7 @@ import math
 import mpmath as mp
 import numpy as np
 import pytest
-from scipy import stats
+from scipy import optimize, stats
 from streams import Stream
 
 from theorycheck.kernels import counts
@@ -58,6 +58,14 @@ def test_the_last_uniform_number_means_no_absurd_count():
     assert stats.binom.sf(counts.propose_binomial(1000.0, 0.009, last, 0.5), 1000, 0.009) > 1e-19
     assert stats.poisson.sf(counts.propose_poisson(9.0, last, 0.5), 9.0) > 1e-19
     assert counts.propose_binomial(3.0, 0.5, last, 0.5) == 3.0
+    # Where rounding leaves the sum of all probabilities below it.
+    for total in range(1, 11):
+        for chance in np.linspace(0.01, 0.99, 99):
+            assert 0 <= counts.propose_binomial(float(total), chance, last, 0.5) <= total
+    out = np.empty(1)
+    for mean in (0.0, 2.5, 9.0):
+        counts.invert_poisson(mean, 1, np.array([last]), out)
+        assert out[0] == counts.propose_poisson(mean, last, 0.5)
 
 
 @pytest.mark.parametrize(
@@ -112,6 +120,28 @@ def test_many_poissons_are_rejected_as_they_should_be(mean):
     found = np.array([counts.propose_poisson(mean, *pair) for pair in UNIFORMS])
     assert found[clear].tolist() == np.where(kept, count, -1)[clear].tolist()
     assert 0.05 < kept[clear].mean() < 0.95
+
+
+def aimed(place, a, b, centre):
+    """The uniform number that proposes a place: (2a/(½ − |x|) + b)·x + centre = place at u = ½ + x."""
+    return 0.5 + optimize.brentq(lambda x: (2 * a / (0.5 - abs(x)) + b) * x + centre - place, -0.4999, 0.4999)
+
+
+@pytest.mark.parametrize("count", [0, 1, 19, 20])
+def test_the_outermost_binomials_can_be_drawn(count):
+    deviation = math.sqrt(20 * 0.5 * 0.5)
+    b = 1.15 + 2.53 * deviation
+    u = aimed(count + 0.5, -0.0873 + 0.0248 * b + 0.005, b, 10.5)
+    assert counts.propose_binomial(20.0, 0.5, u, 1e-9) == count
+    beyond = aimed(count + (1.5 if count > 10 else -0.5), -0.0873 + 0.0248 * b + 0.005, b, 10.5)
+    inside = 0 < count < 20
+    assert (counts.propose_binomial(20.0, 0.5, beyond, 1e-9) >= 0) == inside
+
+
+def test_no_event_at_all_can_be_drawn():
+    b = 0.931 + 2.53 * math.sqrt(10)
+    u = aimed(0.5, -0.059 + 0.02483 * b, b, 10.43)
+    assert counts.propose_poisson(10.0, u, 1e-9) == 0
 
 
 @pytest.mark.parametrize("u", [2.0**-53, 1 - 2.0**-53])
@@ -196,6 +226,15 @@ def test_all_draws_end_up_somewhere(atoms, total):
         assert drawn.sum() == total
         assert (drawn >= 0).all()
         assert atoms == 1 or drawn[atoms // 2] == 0
+
+
+def test_atoms_without_mass_get_nothing():
+    draw = Stream(np.random.default_rng(7))
+    for total in (5, 10**6):
+        for mass in ([0.5, 0.5, 0.0, 0.0], [0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0]):
+            drawn = draw.multinomial(total, np.array(mass))
+            assert drawn.sum() == total
+            assert (drawn[np.array(mass) == 0] == 0).all()
 
 
 def test_each_count_of_a_multinomial_is_binomial():

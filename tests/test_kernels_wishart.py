@@ -91,6 +91,28 @@ def test_zeros_of_the_start_are_no_more_than_a_short_cut(shape, tilt):
     np.testing.assert_allclose(factors[0] * np.exp(log_scale[0]), expected, rtol=1e-9, atol=1e-13)
 
 
+@pytest.mark.parametrize("d", [8, 16])  # as many columns as a vector instruction takes: none is padding
+def test_dimensions_without_padding(d):
+    start, x = np.random.default_rng(1).normal(size=(d, d)), np.full(d, d**-0.5)
+    factors, log_scale = np.full((1, d, d), np.nan), np.zeros(1)
+    wishart.reduced(np.random.default_rng(2), start, d + 3, 2, x, 0, factors, log_scale)
+    expected = bartlett(Normals(np.random.default_rng(2)), start, d + 3, 2, None)
+    np.testing.assert_allclose(factors[0] * np.exp(log_scale[0]), expected, rtol=1e-9, atol=1e-13)
+
+
+def test_a_factor_may_leave_the_range_of_floats():
+    # With n = 3 in two dimensions a scale loses a digit in a few generations.
+    factors, log_scale = np.zeros((1, 2, 2)), np.zeros(1)
+    wishart.reduced(np.random.default_rng(2), np.eye(2), 3, 3000, np.array([1.0, 0.0]), 0, factors, log_scale)
+    draw, factor, logarithm = Normals(np.random.default_rng(2)), np.eye(2), 0.0
+    for _ in range(3000):
+        factor = bartlett(draw, factor, 3, 1)
+        size = np.abs(factor).max()
+        factor, logarithm = factor / size, logarithm + np.log(size)
+    assert logarithm < -800
+    assert log_scale[0] == pytest.approx(logarithm, rel=1e-9)
+
+
 def test_no_covariance_stays_none():
     factors, log_scale = np.full((2, 2, 2), np.nan), np.full(2, np.nan)
     x = np.array([0.6, 0.8])
