@@ -8,7 +8,7 @@ import pytest
 from scipy import stats
 
 from theorycheck.loops.retraining import oracle
-from theorycheck.loops.retraining.moments import moment, of_mean, of_squares
+from theorycheck.loops.retraining.moments import moment, of_mean, of_squares, spread
 
 
 @pytest.mark.parametrize("count", [1, 2, 5])
@@ -89,3 +89,15 @@ def test_fourth_moments_in_numpy(protocol, ddof):
         drawn = mean**a * scale**b
         error = drawn.std() / math.sqrt(paths)
         assert abs(drawn.mean() - float(moment(n, k, steps, protocol, ddof, mean=a, scale=b))) < 5.5 * error
+
+
+@pytest.mark.parametrize("protocol", oracle.PROTOCOLS)
+@pytest.mark.parametrize(
+    ("n", "k", "steps"), [(2, 3, 0), (5, 3, 4), (1000, 300, 40), (0, 6, 30), (10**6, 9, 3)]
+)
+def test_floats_are_near_the_fractions(n, k, steps, protocol):
+    loop = n, k, steps, protocol
+    shift, variance = moment(*loop, mean=2), moment(*loop, scale=2)
+    exact = shift, variance, moment(*loop, mean=4) - shift**2, moment(*loop, scale=4) - variance**2
+    # A variance is a difference: of a large n it loses digits.
+    assert spread(*loop) == pytest.approx([float(x) for x in exact], rel=1e-8, abs=1e-14)

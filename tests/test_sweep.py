@@ -37,11 +37,19 @@ CONFIGS = {
     "gaussian": {"samples": [2, 7], "steps": [0, 1, 6], "biased": [False, True]},
     "gaussian-multivariate": {"samples": [4, 8], "dimension": [1, 3], "steps": [1, 4], "condition": [1, 9.0]},
     "finite-samples": {
-        "family": ["gaussian-mean", "bernoulli", "poisson", "exponential"],
+        "family": ["gaussian-mean", "gaussian", "bernoulli", "poisson", "exponential"],
         "samples": 5,
         "synthetic_weight": [0.0, 1.5, math.inf],
         "steps": 4,
         "protocol": ["fixed", "fresh"],
+    },
+    "finite-samples-multivariate": {
+        "samples": 3,
+        "dimension": [1, 3],
+        "synthetic_weight": [0.0, 1.5, math.inf],
+        "steps": 4,
+        "protocol": ["fixed", "fresh"],
+        "condition": [1.0, 9.0],
     },
 }
 

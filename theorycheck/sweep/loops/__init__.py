@@ -13,6 +13,7 @@ LOOPS = {
     "gaussian": gaussian.GAUSSIAN,
     "gaussian-multivariate": gaussian.MULTIVARIATE,
     "finite-samples": finite_samples.ONE,
+    "finite-samples-multivariate": finite_samples.SEVERAL,
     "curation": curation.POPULATION,
     "curation-particles": curation.PARTICLES,
 }

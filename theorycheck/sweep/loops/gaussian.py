@@ -48,8 +48,12 @@ GAUSSIAN = Loop(
 )
 
 
+DIMENSION = {"dimension": Key(at_least(1))}
+CONDITION = {"condition": Key(number_from(1.0), 1.0)}
+
+
 def spectrum(cell: Cell) -> np.ndarray:
-    """The eigenvalues of Σ_0, from 1 down to 1/`condition` at equal ratios."""
+    """The eigenvalues of Σ_0 (or of the data), from 1 down to 1/`condition` at equal ratios."""
     return np.geomspace(1.0, 1.0 / cell["condition"], cell["dimension"])
 
 
@@ -91,10 +95,10 @@ MULTIVARIATE = Loop(
     "samples = [5, 20]\ndimension = [2, 10]\nsteps = [1, 10]\ncondition = [1, 100]",
     {
         "samples": Key(at_least(2)),
-        "dimension": Key(at_least(1)),
+        **DIMENSION,
         **STEPS,
         **KERNEL,
-        "condition": Key(number_from(1.0), 1.0),
+        **CONDITION,
     },
     covariance_tells,
     covariance_draw,
