@@ -95,8 +95,8 @@ def test_small_numbers_of_choices_by_enumeration(p, reward, choices):
     assert worst(choice_ratio(p, reward, choices), enumerated(p, weights, choices)) < 1e-12
 
 
-@pytest.mark.parametrize("choices", [7, 100, 1000])
-@pytest.mark.parametrize(("p", "reward"), LAWS[:3], ids=str)
+@pytest.mark.parametrize("choices", [7, 60, 100, 1000])
+@pytest.mark.parametrize(("p", "reward"), [*LAWS[:3], ([0.5, 0.5], [0.0, -20.0])], ids=str)
 def test_two_atoms_by_a_binomial_sum(p, reward, choices):
     assert worst(choice_ratio(p, reward, choices), binomial_sum(p, reward, choices)) < 1e-12
 

@@ -84,6 +84,15 @@ def test_kernels(loop, p, reward, choices, users, steps, weight):
         np.testing.assert_allclose(drawn, expected, rtol=1e-12, atol=1e-15)
 
 
+def test_a_huge_choice_leaves_no_digit_to_rounding():
+    # At K = 10¹³ what is kept is the tilt, to 1e−13; 1 − φ is of order 1/K, where φ itself is rounded.
+    p, reward, users = np.array([0.3, 0.3, 0.4]), np.array([0.0, -0.4, -1.1]), 10**9
+    drawn = simulate(np.random.default_rng(8), p, reward, 10**13, users, 1, 1, kernel="reduced")[0]
+    kept = p * np.exp(reward) / (p @ np.exp(reward))
+    counts = Stream(np.random.default_rng(8)).multinomial(users, kept)
+    assert np.abs(drawn * users - counts).max() <= 1
+
+
 @pytest.mark.parametrize("kernel", ["literal", "reduced"])
 def test_start_is_left_alone_and_paths_differ(kernel):
     start = np.array([0.5, 0.5])

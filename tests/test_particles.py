@@ -235,3 +235,13 @@ def drawn(**changes):
 def test_what_is_refused(make, sentence):
     with pytest.raises(ValueError, match=f"^{sentence}"):
         make()
+
+
+def test_a_number_beyond_the_last_sum_means_the_last_component():
+    # Weights that rounding leaves below 1, by far here.
+    weight, scale = np.full((1, 3), 0.2), np.full((1, 3), 1e-3)
+    mean, x = np.array([[[0.0], [10.0], [20.0]]]), np.full((1, 5000, 1), np.nan)
+    kernels.propose(np.random.default_rng(1), weight, mean, scale, x)
+    component, off = np.divmod(x.ravel() + 5, 10)
+    assert np.abs(off - 5).max() < 0.1
+    assert stats.chisquare(np.bincount(component.astype(int)), [1000, 1000, 3000]).pvalue > 1e-6

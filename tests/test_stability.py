@@ -54,6 +54,26 @@ SUPREMA = [
 ]
 
 
+@pytest.mark.parametrize(("family", "name", "theta", "radius", "expected"), SUPREMA)
+def test_suprema_in_closed_form(family, name, theta, radius, expected):
+    assert stability.supremum(family, name, theta, radius) == pytest.approx(expected, rel=1e-9, abs=1e-12)
+
+
+def test_a_supremum_is_found_in_any_direction():
+    # log p = tanh x·e^{a+2b} has ∂_x∇² log p = e^{a+2b}·[[1, 2], [2, 4]]/cosh²x: steepest along (1, 2).
+    a, b = sp.symbols("a b", real=True)
+    family = Family(
+        "mine",
+        (a, b),
+        sp.tanh(X) * sp.exp(a + 2 * b),
+        lambda rng, theta, size: rng.standard_normal(size),
+        lambda points: [0.0, 0.0],
+    )
+    for radius in (0.0, 0.3):
+        found = stability.supremum(family, "slope", np.zeros(2), radius)
+        assert found == pytest.approx(5 * math.exp(math.sqrt(5) * radius), rel=1e-7)
+
+
 STANDARD = {
     "logistic": (logistic, -2 * sp.log(2 * sp.cosh(sp.Symbol("z") / 2))),
     "student(3)": (lambda *scale: student(3, *scale), -2 * sp.log(1 + sp.Symbol("z") ** 2 / 3)),
