@@ -10,7 +10,7 @@ from models import EXPONENTIAL, GAMMA
 from scipy import integrate, stats
 
 from theorycheck.formula import softplus
-from theorycheck.loops.retraining import rates, stability
+from theorycheck.loops.retraining import examples, rates, stability
 from theorycheck.loops.retraining.families import gaussian, logistic, student
 from theorycheck.loops.retraining.family import Family, X
 from theorycheck.loops.retraining.maps import Retraining
@@ -218,6 +218,16 @@ def test_a_row_takes_epsilon_at_its_upper_end_and_the_largest_eigenvalue():
         assert (row.measured_rate, row.measured_error) == (0.7, 0.1)
     assert rows[1].condition == 0.5
     assert [row.paper_rate for row in rows] == [pytest.approx(0.45 / 0.55, rel=1e-15), None, None]
+
+
+def test_constants_of_a_named_pair_take_epsilon_at_its_upper_end():
+    known = stability.constants(examples.loop("student-location", "heavy"))
+    assert examples.local("student-location", "heavy") == (
+        known.alpha,
+        known.lipschitz,
+        known.epsilon + known.epsilon_error,
+    )
+    assert known.epsilon_error > 0
 
 
 def test_an_unbounded_slope_leaves_no_bound():
