@@ -6,6 +6,7 @@ it is (1+λ)(1−ρ^{2t})/((1+2λ)n). Where λn is not whole, λ stands for ⌊�
 families may not hold the data: the error still falls like 1/√n.
 """
 
+import itertools
 import math
 from fractions import Fraction
 
@@ -108,6 +109,41 @@ def stationary_variance(protocol, limit=form.stationary):
         equals(here.subs(DECAY, 0), claimed),
         at_most(claimed - here.subs(DECAY, decay), 2 * decay / N, over=everywhere),
     ]
+
+
+def without_the_set(n, synthetic, first, last, protocol):
+    """ρ^{t−s}·Var θ_s: what θ_s alone passes on."""
+    return form.rate(synthetic / n) ** (last - first) * oracle.variance(n, synthetic, first, protocol)
+
+
+@theorem.certified(
+    at=[
+        dict(n=n, synthetic_weight=weight) | protocol
+        for n, weight in ((4, HALF), (5, Fraction(0)), (3, Fraction(7, 3)), (1, Fraction(20)))
+        for protocol in PROTOCOLS
+    ],
+    scope="0 ≤ s ≤ 5, s ≤ t ≤ 9",
+    rivals={
+        "the other protocol": dict(remembered=other),
+        "the kept set forgotten": dict(protocol="fixed", between=without_the_set),
+        "ρ^{t−s+1} for ρ^{t−s}": dict(synthetic_weight=HALF, later=1),
+    },
+)
+def covariance_recursion(
+    n, synthetic_weight, protocol, remembered=lambda protocol: protocol, between=oracle.covariance, later=0
+):
+    """Cov(θ_s, θ_t) starts from Var θ_s at t = s, and the next is ρ·Cov(θ_s, θ_t) + (1−ρ)·Cov(θ_s, X̄).
+
+    X̄ is the mean of the next real points: of the kept set, which θ_s has seen, or of new ones (0).
+    """
+    synthetic, share = synthetic_weight * n, form.rate(synthetic_weight)
+    moments = Fraction(0), Fraction(0)
+    for s in range(6):
+        claimed = [between(n, synthetic, s, t + later * (t > s), remembered(protocol)) for t in range(s, 10)]
+        shared = (1 - share) * moments[0] if protocol == "fixed" else 0
+        yield equals(claimed[0], moments[1])
+        yield from (equals(after, share * here + shared) for here, after in itertools.pairwise(claimed))
+        moments = oracle.next_moments(moments, Fraction(n), synthetic, protocol)
 
 
 # --- the loop, as it is run ---------------------------------------------------------------------------------
