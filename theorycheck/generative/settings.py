@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from theorycheck import checks
+from theorycheck.loops.retraining.samples import points
 
 PLANE = ("eight-gaussians", "two-moons")
 MODELS = ("ddpm", "edm", "flow")
@@ -61,7 +62,7 @@ class Loop:
 
     def kept(self, real: int) -> int:
         """How many curated samples join `real` ones: ⌊λn⌋, n at λ = ∞."""
-        return real if math.isinf(self.synthetic_weight) else math.floor(self.synthetic_weight * real)
+        return points(real, self.synthetic_weight)[1]
 
 
 def _class(reward: str) -> int | None:
