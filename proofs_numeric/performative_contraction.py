@@ -31,7 +31,7 @@ from theorycheck import (
     equals,
 )
 from theorycheck.loops.linear import matrix, row_sum_norm, symmetric_functions
-from theorycheck.loops.retraining import examples, laws, performative
+from theorycheck.loops.retraining import examples, laws, performative, transport
 from theorycheck.loops.retraining.family import X
 from theorycheck.loops.retraining.laws import Mixture
 from theorycheck.loops.retraining.performative import MORE_PAIRS, PAIRS, WEIGHTS, area_between, mixed, share
@@ -121,7 +121,7 @@ def moved_areas(data, weight):
     centre, parts = float(found.best[0]), np.array([1, weight]) / (1 + weight)
     grid = centre + np.sinh(np.linspace(-14, 14, 2**14 + 1)) / 500
     here, *others = (Mixture(parts, (found.data, stats.logistic(centre + s))) for s in (0.0, *SHIFTS))
-    areas = np.array([laws.distance(here, grid, laws.cdf(other, grid)) for other in others])
+    areas = np.array([transport.distance(here, grid, laws.cdf(other, grid)) for other in others])
     return Enclosed(*areas.T)
 
 

@@ -39,7 +39,8 @@ def test_the_data_name_a_preset():
 
 
 @pytest.mark.parametrize(
-    ("weight", "kept"), [(0.0, 0), (0.5, 150), (math.inf, 300), (2.0, 600), (1 / 299, 1), (0.0033, 0), (0.57, 171), (1.14, 342)]
+    ("weight", "kept"),
+    [(0.0, 0), (0.5, 150), (math.inf, 300), (2.0, 600), (1 / 299, 1), (0.0033, 0), (0.57, 171), (1.14, 342)],
 )
 def test_the_synthetic_part_is_a_whole_number(weight, kept):
     assert Loop("one", weight).kept(300) == kept

@@ -9,7 +9,7 @@ import pytest
 from scipy import integrate, stats
 from sklearn.datasets import load_digits
 
-from theorycheck.loops.retraining import laws
+from theorycheck.loops.retraining import laws, transport
 from theorycheck.loops.retraining.laws import LEVELS, Mixture, Points
 
 SAMPLE = np.array([-1.5, 0.25, 0.25, 2.0])
@@ -111,7 +111,8 @@ def test_distributions_of_the_newer_kind(name):
     grid = np.array([-1.0, 0.0, 0.5, 2.0])
     for side in ("left", "right"):
         np.testing.assert_allclose(laws.cdf(new, grid, side), laws.cdf(old, grid, side), rtol=1e-12)
-    assert laws.first_moment(new) == pytest.approx(laws.first_moment(old), rel=1e-9)
+        np.testing.assert_allclose(laws.sf(new, grid, side), laws.sf(old, grid, side), rtol=1e-12)
+    assert transport.first_moment(new) == pytest.approx(transport.first_moment(old), rel=1e-9)
     np.testing.assert_array_equal(laws.atoms(new), laws.atoms(old))
 
 
@@ -146,7 +147,14 @@ CDFS = [
 def test_distribution_functions(law, x, right, left, jumps):
     np.testing.assert_allclose(laws.cdf(law, np.array(x)), right, atol=1e-15)
     np.testing.assert_allclose(laws.cdf(law, np.array(x), "left"), left, atol=1e-15)
+    np.testing.assert_allclose(laws.sf(law, np.array(x)), 1 - np.array(right), atol=1e-15)
+    np.testing.assert_allclose(laws.sf(law, np.array(x), "left"), 1 - np.array(left), atol=1e-15)
     assert laws.atoms(law).tolist() == jumps
+
+
+def test_survival_functions_keep_all_digits_far_out():
+    law = Mixture([0.25, 0.75], [stats.norm(), np.array([0.0])])
+    assert laws.sf(law, np.array([12.0]))[0] == pytest.approx(stats.norm.sf(12) / 4, rel=1e-12)
 
 
 @pytest.mark.parametrize("pixel", [0, 36, 63])

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from scipy import integrate, stats
 
-from theorycheck.loops.retraining import laws
+from theorycheck.loops.retraining import families, laws, transport
 from theorycheck.loops.retraining.laws import Mixture
+from theorycheck.loops.retraining.stability import stability
 
 SAMPLE = np.array([-1.5, 0.25, 0.25, 2.0])
 GRID = np.linspace(-14, 14, 40_001)
@@ -64,14 +65,14 @@ FROM_NORMAL = [
 
 @pytest.mark.parametrize(("law", "expected"), FROM_NORMAL)
 def test_distance_from_the_normal_law(law, expected):
-    value, error = laws.distance(law, GRID, stats.norm.cdf(GRID))
+    value, error = transport.distance(law, GRID, stats.norm.cdf(GRID))
     assert abs(value - expected) <= error + 1e-12
     assert error < 1e-3 * (1 + expected)
 
 
 def test_distance_agrees_with_scipy_on_samples():
     many = stats.norm.ppf((np.arange(200_000) + 0.5) / 200_000)
-    value, _ = laws.distance(DRAWN, GRID, stats.norm.cdf(GRID))
+    value, _ = transport.distance(DRAWN, GRID, stats.norm.cdf(GRID))
     assert value == pytest.approx(stats.wasserstein_distance(DRAWN, many), abs=1e-4)
 
 
@@ -89,7 +90,7 @@ def test_distance_agrees_with_scipy_on_samples():
 )
 def test_distance_of_piecewise_linear_laws_is_exact(law, x, expected):
     x = np.array(x)
-    value, error = laws.distance(laws.checked(law), x, (x + 2) / 4)
+    value, error = transport.distance(laws.checked(law), x, (x + 2) / 4)
     assert value == pytest.approx(expected, abs=1e-14)
     assert error >= 0
 
@@ -112,4 +113,46 @@ def test_distance_of_piecewise_linear_laws_is_exact(law, x, expected):
     ],
 )
 def test_first_moments(law, expected):
-    assert laws.first_moment(law) == pytest.approx(expected, rel=1e-3)
+    assert transport.first_moment(law) == pytest.approx(expected, rel=1e-3)
+
+
+def mean_size(nu):
+    """E|T| of Student's law with ν degrees of freedom."""
+    constant = 2 * math.sqrt(nu / math.pi) / (nu - 1)
+    return constant * math.exp(math.lgamma((nu + 1) / 2) - math.lgamma(nu / 2))
+
+
+@pytest.mark.parametrize(
+    ("nu", "heavy"),
+    [(nu, "law") for nu in (1.001, 1.01, 1.05, 1.1, 1.2, 1.5)] + [(nu, "model") for nu in (1.05, 1.1, 1.2)],
+)
+def test_the_error_holds_in_tails_with_hardly_a_mean(nu, heavy):
+    # The heavier of two such laws has the heavier tails throughout: W₁ is the difference of the E|T|.
+    exact = mean_size(nu) - mean_size(3)
+    pairs = {"law": (stats.t(nu), families.student(3, 1)), "model": (stats.t(3), families.student(nu, 1))}
+    law, model = pairs[heavy]
+    value, error = transport.distance(law, *model.distribution(np.zeros(1)))
+    assert abs(value - exact) <= error
+    assert nu < 1.2 or error < 0.02 * exact
+
+
+@pytest.mark.parametrize(
+    ("law", "model", "words"),
+    [
+        (stats.t(1.01), families.student(3, 1), "data and student.3. must have tails light enough .* got 37"),
+        (stats.t(3), families.student(1.1, 1), "data and student.1.1. must have tails light enough"),
+        (stats.t(3), families.student(1.01, 1), "finite first moment .* not to be told from inf"),
+    ],
+)
+def test_an_unknown_distance_is_refused(law, model, words):
+    with pytest.raises(ValueError, match=words):
+        stability(model, law, 0.5)
+
+
+def test_bounded_and_light_tails_add_nothing():
+    for law in (stats.norm(), stats.uniform(-1, 3), stats.expon(), stats.norm(1e6)):
+        assert transport._beyond(law) < 1e-30
+    x = np.linspace(-10, 10, 20_001)
+    assert transport._past(x, stats.norm.cdf(x)) < 1e-20
+    assert 0 < transport._past(x[2800:-2800], stats.norm.cdf(x[2800:-2800])) < 1e-12
+    assert transport._past(x, stats.uniform(-1, 3).cdf(x)) == 0

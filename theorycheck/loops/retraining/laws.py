@@ -17,11 +17,11 @@ from scipy import special
 from theorycheck import checks
 
 # Panels in w = logit(u): between them ppf(u) of the usual laws is smooth, its kinks sit at the median.
-_EDGES = np.array([0.0, 1, 2, 4, 8, 16, 32, 64, 92])
+OUTERMOST = 92.0
+_EDGES = np.array([0.0, 1, 2, 4, 8, 16, 32, 64, OUTERMOST])
 _ORDERS = (12, 24, 48, 96, 192)  # nodes a panel, by level of refinement
 LEVELS = len(_ORDERS)
 MOST_ATOMS = 1_000_000
-_ENDED = 1e-12  # how near to 0 and 1 a distribution function is at its ends
 
 
 class Points(NamedTuple):
@@ -60,7 +60,7 @@ def checked(law: Any) -> Any:
 
 def _renamed(law: Any) -> SimpleNamespace:
     """A distribution of SciPy's newer kind, such as `stats.Normal()`, under the names of the older one."""
-    known = {"ppf": law.icdf, "isf": law.iccdf, "cdf": law.cdf, "mean": law.mean}
+    known = {"ppf": law.icdf, "isf": law.iccdf, "cdf": law.cdf, "sf": law.ccdf, "mean": law.mean}
     if any(kind.__name__ == "DiscreteDistribution" for kind in type(law).__mro__):
         known["pmf"] = law.pmf
     return SimpleNamespace(**known)
@@ -126,44 +126,14 @@ def cdf(law: Any, x: np.ndarray, side: str = "right") -> np.ndarray:
         return law.cdf(x) - (law.pmf(x) if hasattr(law, "pmf") and side == "left" else 0.0)
 
 
-def distance(law: Any, x: np.ndarray, distribution: np.ndarray) -> tuple[float, float]:
-    """W₁ between the law and one with cdf `distribution` at the increasing points x, and an error bound.
-
-    W₁ = ∫|F − G| on the line, which is exact transport in one dimension. The rule is the trapezoidal one, on
-    a grid that holds every atom twice, so that jumps cost nothing; halving the grid tells its error.
-    """
-    # Where the law reaches beyond a distribution that has come to its end, its own quantiles make the grid.
-    own = np.sort(points(law, LEVELS - 1).x)
-    below = own[(own < x[0]) & (distribution[0] < _ENDED)]
-    above = own[(own > x[-1]) & (distribution[-1] > 1 - _ENDED)]
-    grid = np.concatenate([below, x, above])
-    values = np.concatenate([np.zeros(below.size), distribution, np.ones(above.size)])
-    fine, coarse = (_area(law, grid[::k], values[::k]) for k in (1, 2))
-    return fine, abs(fine - coarse) + 1e-12 * float(np.abs(x).max())
-
-
-def _area(law: Any, x: np.ndarray, distribution: np.ndarray) -> float:
-    jumps = atoms(law)
-    grid = np.sort(np.concatenate([x, jumps]))
-    model = np.interp(grid, x, distribution)
-    after = model - cdf(law, grid, "right")
-    before = model - cdf(law, grid, "left")
-    left, right, width = after[:-1], before[1:], np.diff(grid)
-    same = left * right >= 0
-    with np.errstate(invalid="ignore", divide="ignore"):
-        # A linear difference that changes sign makes two triangles.
-        crossed = (left**2 + right**2) / (2 * (np.abs(left) + np.abs(right)))
-    return float(np.sum(width * np.where(same, np.abs(left + right) / 2, crossed)))
-
-
-def first_moment(law: Any) -> float:
-    """E|X|, infinite where it does not exist."""
+def sf(law: Any, x: np.ndarray, side: str = "right") -> np.ndarray:
+    """P(X > x), or P(X ≥ x) with `side` = "left": 1 − `cdf`, to all digits far out too; the shape of x."""
     if isinstance(law, Mixture):
-        return sum(w * first_moment(part) for w, part in zip(law.weights, law.laws, strict=True) if w)
+        return np.sum([w * sf(part, x, side) for w, part in zip(law.weights, law.laws, strict=True)], axis=0)
     if isinstance(law, np.ndarray):
-        return float(np.abs(law).mean())
-    mean = float(law.mean())
-    return float(np.sum(np.abs(points(law).x) * points(law).weight)) if np.isfinite(mean) else np.inf
+        return 1 - cdf(law, x, side)
+    with np.errstate(over="ignore", under="ignore"):
+        return law.sf(x) + (law.pmf(x) if hasattr(law, "pmf") and side == "left" else 0.0)
 
 
 def digits_column(pixel: int = 36) -> np.ndarray:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy import optimize
 
-from theorycheck.loops.retraining import laws, rates
+from theorycheck.loops.retraining import rates, transport
 from theorycheck.loops.retraining.family import LINE, Family
 from theorycheck.loops.retraining.maps import Retraining, weights
 from theorycheck.loops.retraining.orbits import Measured
@@ -66,7 +66,7 @@ def constants(loop: Retraining, radius: float = 0.0) -> Constants:
         raise TypeError(f"radius must be a number in [0, inf), got {radius!r}")
     if not 0 <= radius < math.inf:
         raise ValueError(f"radius must be in [0, inf), got {radius}")
-    if not math.isfinite(laws.first_moment(loop.data)):
+    if not math.isfinite(transport.first_moment(loop.data)):
         raise ValueError("data must have a finite first moment, got ε = W₁(p_θ*, p_data) = inf")
     family, theta = loop.family, loop.best
     real, own = loop.hessians
@@ -80,12 +80,16 @@ def constants(loop: Retraining, radius: float = 0.0) -> Constants:
             f"eigenvalue of {curvature[-1]:.6g} for {family.name}, along "
             + ", ".join(f"{name} = {part:.3g}" for name, part in along)
         )
-    epsilon, error = laws.distance(loop.data, *family.distribution(theta))
-    known = math.isfinite(epsilon) and math.isfinite(family.first_moment(theta))
-    if not known or error > max(0.1 * epsilon, 1e-4):
+    epsilon, error = transport.distance(loop.data, *family.distribution(theta))
+    if not math.isfinite(family.first_moment(theta)):
         raise ValueError(
             f"{family.name} must have a finite first moment at θ* = {theta.tolist()}, "
-            "got ε = W₁(p_θ*, p_data) = inf"
+            "got ε = W₁(p_θ*, p_data) not to be told from inf"
+        )
+    if not error <= max(0.1 * epsilon, 1e-4):
+        raise ValueError(
+            f"data and {family.name} must have tails light enough for ε = W₁(p_θ*, p_data) to be known, "
+            f"got {epsilon:.3g} ± {error:.2g}"
         )
     lipschitz = supremum(family, "slope", theta, radius)
     return Constants(theta, float(-curvature[-1]), lipschitz, radius, epsilon, error)
