@@ -72,7 +72,7 @@ def kl_limit(pair: str, weights: Sequence[float], reverse: bool = False) -> tupl
 
 
 @functools.cache
-def late_ratio(pair: str, start: float, weight: float = 0.5) -> tuple[np.ndarray, np.ndarray]:
+def late_ratio(pair: str, start: float, weight: float = 0.5) -> tuple[np.ndarray, float]:
     """KL_8/KL_7 from θ_0 = θ* + start·(1, −1), and its error."""
     found = examples.pair(pair)
     orbit = found.orbit(found.best + start * np.array([1.0, -1.0])[: len(found.best)], weight, 8)[-2:]
