@@ -63,7 +63,7 @@ def test_the_last_uniform_number_means_no_absurd_count():
         for chance in np.linspace(0.01, 0.99, 99):
             assert 0 <= counts.propose_binomial(float(total), chance, last, 0.5) <= total
     out = np.empty(1)
-    for mean in (0.0, 2.5, 9.0):
+    for mean in np.linspace(0.0, 9.9, 100):
         counts.invert_poisson(mean, 1, np.array([last]), out)
         assert out[0] == counts.propose_poisson(mean, last, 0.5)
 

@@ -245,3 +245,22 @@ def test_a_number_beyond_the_last_sum_means_the_last_component():
     component, off = np.divmod(x.ravel() + 5, 10)
     assert np.abs(off - 5).max() < 0.1
     assert stats.chisquare(np.bincount(component.astype(int)), [1000, 1000, 3000]).pvalue > 1e-6
+
+
+def test_who_is_kept_is_told_by_one_number_a_user():
+    a = np.random.default_rng(1).random((2, 50, 4))
+    x = np.broadcast_to(np.arange(4.0)[:, None], (2, 50, 4, 1)).copy()
+    kept = np.full((2, 50, 1), np.nan)
+    kernels.keep(np.random.default_rng(2), a, x, kept)
+    uniform = np.random.default_rng(2).random((2, 50, 1))
+    reached = a.cumsum(axis=2)
+    assert kept[..., 0].tolist() == (reached <= reached[..., -1:] * uniform).sum(axis=2).tolist()
+    assert {*kept.ravel()} == {0.0, 1.0, 2.0, 3.0}
+
+
+def test_points_far_from_all_components_belong_to_the_nearest():
+    weight, mean, scale = np.full((1, 2), 0.5), np.array([[[0.0], [1.0]]]), np.ones((1, 2))
+    x = np.array([[[100.0], [-100.0], [-100.0], [-100.0]]])
+    kernels.refit(x, np.full(4, 0.25), 1, 1e-6, weight, mean, scale)
+    assert weight[0] == pytest.approx([0.75, 0.25], rel=1e-12)
+    assert mean[0, :, 0] == pytest.approx([-100, 100], rel=1e-12)
