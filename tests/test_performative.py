@@ -9,7 +9,9 @@ from scipy import integrate, stats
 
 from proofs_numeric._curvatures import NUMBERS, SKEWED
 from theorycheck.loops import linear
-from theorycheck.loops.retraining import performative, rates
+from theorycheck.loops.retraining import families, performative, rates
+from theorycheck.loops.retraining.family import HALF_LINE, Family, X
+from theorycheck.loops.retraining.maps import Retraining
 
 
 def test_shares_and_rates():
@@ -55,6 +57,29 @@ def test_student_locations():
     loop = performative.location(3, "±√3")
     assert loop.family.name == "student(3)"
     assert loop.data.tolist() == [-np.sqrt(3), np.sqrt(3)]
+
+
+def test_location_families_are_told_by_their_form():
+    for family in (families.logistic(1), families.student(3, 2), families.gaussian(1)):
+        assert performative.is_location(family)
+    m, s = families.LOCATION, families.SCALE
+    stretched = Family("stretched", (m,), -((X - 2 * m) ** 2), None, None)
+    halved = Family("halved", (s,), -X / s - sp.log(s), None, None, HALF_LINE)
+    for family in (families.logistic(), families.mixture(0.5), stretched, halved):
+        assert not performative.is_location(family)
+
+
+@pytest.mark.parametrize("weight", [0.0, 0.3, 4.0, np.inf])
+def test_the_gaussian_mean_contracts_by_its_share(weight):
+    # γ = β = 1, so the factor is ε_D = λ/(1+λ), and is attained.
+    found = Retraining(families.gaussian(1), stats.uniform(0, 4))
+    share = 1 / (1 + 1 / weight) if weight else 0
+    assert performative.contraction(found, 0.7, weight) == pytest.approx(share, abs=1e-12)
+
+
+def test_no_factor_where_nothing_is_known_to_be_concave():
+    found = performative.location(3, "bimodal")
+    assert performative.contraction(found, 5.0, 0.1) == np.inf
 
 
 @pytest.mark.parametrize("pair", [NUMBERS, SKEWED, (((2, 1), (1, 3)), ((4, 0), (0, 1)))])

@@ -207,7 +207,7 @@ def test_a_row_takes_epsilon_at_its_upper_end_and_the_largest_eigenvalue():
     # λ(1 + Lε/α) with L/α = 1 and ε = ¼ + ¼ is 3λ/2; there is a rate of the paper's below ½ only.
     known = stability.Constants(NORMAL.best, 1.0, 1.0, 0.0, 0.25, 0.25)
     real, own = NORMAL.hessians
-    rows = [stability._row(NORMAL, known, weight, Measured(0.7, 0.1, 3)) for weight in (0.3, 1 / 3, 0.34)]
+    rows = [stability.row(NORMAL, known, weight, Measured(0.7, 0.1, 3)) for weight in (0.3, 1 / 3, 0.34)]
     for row in rows:
         λ = row.synthetic_weight
         assert row.condition == pytest.approx(1.5 * λ, rel=1e-15)

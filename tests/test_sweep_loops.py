@@ -1,9 +1,14 @@
 """What the loops of a sweep tell, against computations that share nothing with them."""
 
+import importlib.resources
+import itertools
+import json
 import math
+import os
 
 import numpy as np
 import pytest
+from scipy import integrate, optimize, stats
 
 from theorycheck.sweep import run
 from theorycheck.sweep.loops import LOOPS
@@ -91,3 +96,196 @@ def test_no_loop_in_several_dimensions(change, message):
     grid = {"samples": 5, "dimension": 2, "synthetic_weight": 1.0, "steps": 1}
     with pytest.raises((ValueError, TypeError), match=message):
         plan({"loop": "finite-samples-multivariate", "grid": {**grid, **change}})
+
+
+# --- retraining with infinitely many samples ----------------------------------------------------------------
+
+OWN = """
+from scipy import stats
+from theorycheck.loops.retraining import families
+family, data = {}, {}
+"""
+
+
+def own(tmp_path, family="families.gaussian(1)", data="stats.norm(3, 2)", name="own.py"):
+    path = tmp_path / name
+    path.write_text(OWN.format(family, data), encoding="utf-8")
+    return str(path)
+
+
+def test_the_gaussian_mean_by_hand(tmp_path):
+    # G halves, thirds, … the error exactly: on N(3, 2²) L = 0, α = 1, ε = W₁(N(3, 1), N(3, 4)) = √(2/π).
+    grid = {"family": own(tmp_path), "synthetic_weight": [0.0, 0.25, 2.0, math.inf], "steps": [0, 3]}
+    table = swept("retraining", {**grid, "distance": 0.5}, tmp_path / "out")
+    for row in table.rows:
+        weight, t = row["synthetic_weight"], row["steps"]
+        rate = 1.0 if weight == math.inf else weight / (1 + weight)
+        assert row["error"] == pytest.approx(0.5 * rate**t, abs=1e-10)
+        assert (row["alpha"], row["lipschitz"]) == (pytest.approx(1), 0)
+        assert row["epsilon"] == pytest.approx(math.sqrt(2 / math.pi), abs=1e-6)
+        assert row["condition"] == weight
+        assert row["paper_rate"] == (weight / (1 - weight) if weight < 0.5 else None)
+        assert (row["sharp_rate"], row["spectral_radius"]) == (pytest.approx(rate), pytest.approx(rate))
+        assert row["measured_rate"] == pytest.approx(rate, abs=1e-6)
+        if weight == math.inf:
+            assert row["performative_rate"] is None
+        else:
+            assert row["performative_rate"] == pytest.approx(rate)
+            assert row["error_upper_bound"] == pytest.approx(0.5 * rate**t)
+    assert "paths" not in table.columns
+
+
+def expected(function, law):
+    return integrate.quad(lambda x: law.pdf(x) * function(x), -35, 35, epsabs=1e-13, limit=200)[0]
+
+
+@pytest.mark.parametrize("weight", [0.4, 3.0])
+def test_a_misspecified_location_is_that_of_scipy(weight):
+    law, theta = stats.norm(0, 2), 0.2
+    for _ in range(2):
+
+        def slope(m, mean=theta):
+            pull = lambda x: np.tanh((x - m) / 2)  # noqa: E731
+            return expected(pull, law) + weight * expected(pull, stats.logistic(mean))
+
+        theta = optimize.brentq(slope, -1, 1, xtol=1e-14)
+    cell = dict(family="logistic-location", data="normal", synthetic_weight=weight, steps=2, distance=0.2)
+    told = LOOPS["retraining"].tells(cell)
+    assert told["error"].value == pytest.approx(abs(theta), abs=1e-10)
+
+    def curvature(x):
+        return 0.5 / np.cosh(x / 2) ** 2
+
+    alpha, fisher = expected(curvature, law), expected(curvature, stats.logistic())
+    assert told["alpha"].value == pytest.approx(alpha, abs=1e-10)
+    assert told["spectral_radius"].value == pytest.approx(weight * fisher / (alpha + weight * fisher))
+    epsilon = 2 * integrate.quad(lambda x: abs(law.cdf(x) - stats.logistic.cdf(x)), 0, 50, limit=400)[0]
+    assert told["epsilon"].value == pytest.approx(epsilon, abs=1e-7)
+    x = np.linspace(-20, 20, 400_001)
+    lipschitz = np.abs(np.gradient(curvature(x), x)).max()
+    assert told["lipschitz"].value == pytest.approx(lipschitz, rel=1e-6)
+    assert told["condition"].value == pytest.approx(weight * (1 + lipschitz * epsilon / alpha), rel=1e-5)
+    # β = ½; the least curvatures are at the ends: of the data within 0.2, of the model within 0.4.
+    real = min(expected(lambda x, m=m: curvature(x - m), law) for m in (0.0, 0.2))
+    model = min(expected(lambda x, m=m: curvature(x - m), stats.logistic()) for m in (0.0, 0.4))
+    generic = weight * 0.5 / (real + weight * model)
+    found = told["performative_rate"].value
+    if generic < 1:
+        assert generic <= found <= 1.01 * generic
+        assert told["error"].upper == pytest.approx(0.2 * found**2)
+    else:
+        assert found is told["error"].upper is None
+
+
+def test_errors_keep_within_the_bound():
+    checked = 0
+    for data, weight, steps in itertools.product(("normal", "bimodal", "digits"), (0.05, 0.3), (1, 2, 4)):
+        cell = dict(family="logistic-location", data=data, synthetic_weight=weight, steps=steps, distance=0.3)
+        told = LOOPS["retraining"].tells(cell)
+        if told["error"].upper is not None:
+            assert told["error"].value <= told["error"].upper
+            checked += 1
+    assert checked >= 12
+
+
+def test_more_parameters_have_no_bound_and_their_distance_is_euclidean():
+    cell = dict(family="student", data="skewed", synthetic_weight=math.inf, steps=3, distance=0.6)
+    told = LOOPS["retraining"].tells(cell)
+    assert told["error"].value == pytest.approx(0.6, abs=1e-10)
+    assert told["error"].upper is told["performative_rate"].value is None
+    assert told["condition"].value == math.inf
+
+
+def test_quantities_have_the_names_of_stability():
+    schema = json.loads(
+        (importlib.resources.files("theorycheck") / "data/stability.schema.json").read_text("utf-8")
+    )
+    row, constants = schema["$defs"]["row"], schema["properties"]["constants"]
+    cell = dict(family="gaussian", data="normal", synthetic_weight=0.5, steps=1, distance=0.1)
+    told = {*LOOPS["retraining"].tells(cell), *LOOPS["retraining"].keys}
+    assert {*row["properties"]} <= told
+    assert {*constants["properties"]} - {"parameters", "theta", "radius"} <= told
+
+
+def test_a_file_has_its_own_data_or_another(tmp_path):
+    grid = {"family": own(tmp_path, "families.logistic(1)"), "synthetic_weight": 0.5, "steps": 1}
+    table = swept("retraining", {**grid, "data": ["", "uniform"]}, tmp_path / "out")
+    named = {**grid, "family": "logistic-location", "data": "uniform"}
+    (row,) = swept("retraining", named, tmp_path / "named").rows
+    assert {**table.rows[1], "family": ""} == {**row, "family": ""}
+    assert table.rows[0]["alpha"] != row["alpha"]
+
+
+def test_what_was_read_before_does_not_matter(tmp_path):
+    # Results are of the files that a sweep names, not of those of an earlier one.
+    grid = {"synthetic_weight": 0.5, "steps": 1}
+    first = {**grid, "family": own(tmp_path, name="first.py")}
+    swept("retraining", first, tmp_path / "out")
+    swept("retraining", {**grid, "family": own(tmp_path, name="other.py")}, tmp_path / "other")
+    assert swept("retraining", first, tmp_path / "out").rows
+
+
+@pytest.mark.parametrize("loop", ["retraining", "curation"])
+def test_a_changed_file_is_read_anew(loop, tmp_path):
+    law = tmp_path / "law.csv"
+    grids = {
+        "retraining": {"family": str(tmp_path / "own.py"), "synthetic_weight": 0.5, "steps": 1},
+        "curation": {"law": str(law), "choices": 2, "steps": 1},
+    }
+    found = []
+    for i, wide in enumerate((2, 4)):
+        own(tmp_path, data=f"stats.norm(3, {wide})")
+        law.write_text(f"p,r\n0.5,0\n0.5,{wide}\n")
+        os.utime(law, ns=(0, i))
+        os.utime(tmp_path / "own.py", ns=(0, i))
+        (row,) = swept(loop, grids[loop], tmp_path / str(i)).rows
+        found.append(row["epsilon" if loop == "retraining" else "mean_weight"])
+    assert found[0] != found[1]
+    with pytest.raises(ValueError, match=r"holds results of another run: there .*(own\.py|law\.csv) is"):
+        swept(loop, grids[loop], tmp_path / "0")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (
+            {"family": "cauchy"},
+            "family must be one of logistic-location, .*, or a file that ends in .py, got",
+        ),
+        ({"family": 3}, "family must be a text, got 3"),
+        ({"family": "missing.py"}, "no such file: .*missing.py"),
+        ({"data": "cauchy"}, "data must be one of logistic, .*, or empty for a file's own, got 'cauchy'"),
+        ({"data": ""}, "data must be one of logistic, .* for the family 'logistic', got ''"),
+        ({"synthetic_weight": -1}, r"synthetic_weight must be in \[0, inf\], got -1"),
+        ({"synthetic_weight": math.nan}, r"synthetic_weight must be in \[0, inf\], got nan"),
+        ({"steps": -1}, "steps must be at least 0, got -1"),
+        ({"distance": -0.1}, "distance must be a finite number of at least 0, got -0.1"),
+        ({"distance": math.inf}, "distance must be a finite number of at least 0, got inf"),
+        ({"kernel": "reduced"}, "the grid of retraining has no key 'kernel'"),
+    ],
+)
+def test_no_retraining(change, message):
+    grid = {"family": "logistic", "data": "normal", "synthetic_weight": 0.5, "steps": 1}
+    with pytest.raises((ValueError, TypeError), match=message):
+        plan({"loop": "retraining", "grid": {**grid, **change}})
+
+
+def test_files_that_are_no_family(tmp_path):
+    grid = {"synthetic_weight": 0.5, "steps": 1}
+    for family, data, message in (
+        ("3", "stats.norm()", "`family` in .*own.py must be a theorycheck.loops.retraining.family.Family"),
+        ("families.gaussian()", "stats.cauchy()", "data must have a finite first moment"),
+        ("families.student(3, 1)", "[-3**0.5, 3**0.5]", "must be negative definite, got an eigenvalue"),
+    ):
+        path = own(tmp_path, family, data)
+        os.utime(path, ns=(0, len(family)))
+        with pytest.raises((ValueError, TypeError), match=message):
+            plan({"loop": "retraining", "grid": {**grid, "family": path}})
+
+
+def test_a_cell_that_cannot_be_computed_is_named(tmp_path):
+    grid = {"family": "logistic-location", "data": "normal", "synthetic_weight": 0.5, "steps": 1}
+    with pytest.raises(
+        ValueError, match=r"^family=logistic-location,.*,distance=1000000\.0: the Newton ascent"
+    ):
+        swept("retraining", {**grid, "distance": [0.1, 1e6]}, tmp_path)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -67,25 +68,39 @@ def examine(file: str, synthetic_weight: Sequence[float], radius: float = 0.0) -
     Raises ValueError or TypeError, with one sentence, for a file that does not define them, for what
     `stability` refuses, and for a function of the file that fails (with its line).
     """
-    path = Path(file).resolve()
     began = time.perf_counter()
-    defined = vars(imported(path))
+    family, data = defined(file)
+    with told(file):
+        found = stability(family, data, synthetic_weight, radius)
+    seconds = time.perf_counter() - began
+    names = tuple(symbol.name for symbol in family.parameters)
+    return Record(_described(data), names, found, seconds, provenance(workers=1))
+
+
+def defined(file: str) -> tuple[Family, Any]:
+    """The `family` and the `data` that a file defines; ValueError or TypeError if it does not."""
+    path = Path(file).resolve()
+    found = vars(imported(path))
     for name, kind in NEEDED.items():
-        if name not in defined:
+        if name not in found:
             raise ValueError(f"{path} must define `{name}`, {kind}")
-    family, data = (defined[name] for name in NEEDED)
+    family, data = (found[name] for name in NEEDED)
     if not isinstance(family, Family):
         raise TypeError(f"`family` in {path} must be {NEEDED['family']}, got {family!r}")
+    return family, data
+
+
+@contextlib.contextmanager
+def told(file: str) -> Iterator[None]:
+    """An error in a function that a file defines, as a ValueError that names its line."""
+    path = Path(file).resolve()
     try:
-        found = stability(family, data, synthetic_weight, radius)
+        yield
     except Exception as error:
         where = line(error, path)
         if not where:
             raise
         raise ValueError(f"{path}, line {where}: {type(error).__name__}: {error}") from error
-    seconds = time.perf_counter() - began
-    names = tuple(symbol.name for symbol in family.parameters)
-    return Record(_described(data), names, found, seconds, provenance(workers=1))
 
 
 def _described(data: Any) -> str:

@@ -21,8 +21,7 @@ def imported(path: Path) -> ModuleType:
     """
     if not path.is_file():
         raise ValueError(f"no such file: {path}")
-    place = hashlib.blake2b(str(path.resolve()).encode(), digest_size=4).hexdigest()
-    name = f"_theorycheck_file_{path.stem}_{place}"
+    name = module_name(path)
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
         raise ValueError(f"a Python file must have a name that ends in .py, got {path}")
@@ -43,6 +42,12 @@ def imported(path: Path) -> ModuleType:
     # What it imported at an earlier call is not imported again.
     BROUGHT[name] = BROUGHT.get(name, {}) | {name: module, **_beside(path, set(sys.modules) - before)}
     return module
+
+
+def module_name(path: Path) -> str:
+    """What the module of a file is called."""
+    place = hashlib.blake2b(str(path.resolve()).encode(), digest_size=4).hexdigest()
+    return f"_theorycheck_file_{path.stem}_{place}"
 
 
 def _beside(path: Path, names: set[str]) -> dict[str, ModuleType]:

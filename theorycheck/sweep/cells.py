@@ -71,7 +71,10 @@ def row(plan: Plan, index: int, executor: Workers, tell: Callable[[], None] = la
     `tell` is called after each block.
     """
     cell = plan.cells[index]
-    told = plan.told[index] if plan.told else plan.loop.tells(cell)
+    try:
+        told = plan.told[index] if plan.told else plan.loop.tells(cell)
+    except (ValueError, ArithmeticError) as error:
+        raise ValueError(f"{name(cell)}: {error}") from error
     found = (
         _measured(plan, cell, told, executor, tell)
         if plan.loop.draw

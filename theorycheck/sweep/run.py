@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from theorycheck.engine.executor import Workers, chosen
-from theorycheck.engine.files import BROUGHT, digests
+from theorycheck.engine.files import digests, module_name
 from theorycheck.engine.provenance import code, provenance
 from theorycheck.engine.store import Store, Stored
 from theorycheck.sweep.cells import blocks, name, row
@@ -26,6 +26,7 @@ from theorycheck.terminal import replacing
 
 SCHEMA = 1
 FORMATS = ("csv", "parquet")
+FILES = ("law", "family")  # keys whose values may name one
 Tell = Callable[[int, float], None]
 
 
@@ -176,10 +177,12 @@ class _Progress:
 
 
 def _files(plan: Plan) -> dict[str, str]:
-    """A hash of every file that the cells name."""
-    named = {Path(str(cell["law"])) for cell in plan.cells if "law" in cell}
-    found = {p.name: hashlib.blake2b(p.read_bytes(), digest_size=8).hexdigest() for p in named if p.is_file()}
-    return found | (digests(BROUGHT) if any(p.suffix == ".py" for p in named) else {})
+    """A hash of every file that the cells name, and of what those in Python imported beside themselves."""
+    named = {str(cell[key]) for cell in plan.cells for key in FILES if key in cell}
+    paths = {text: Path(text) for text in sorted(named) if Path(text).is_file()}
+    return digests(map(module_name, paths.values())) | {
+        text: hashlib.blake2b(path.read_bytes(), digest_size=8).hexdigest() for text, path in paths.items()
+    }
 
 
 def _plain(value: Any) -> Any:

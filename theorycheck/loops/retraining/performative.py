@@ -7,15 +7,18 @@ from __future__ import annotations
 
 import functools
 import itertools
+import math
 from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any
 
 import numpy as np
+import sympy as sp
 
 from theorycheck.loops.retraining import examples, families, laws
 from theorycheck.loops.retraining.ascent import derivatives
-from theorycheck.loops.retraining.maps import Retraining
+from theorycheck.loops.retraining.family import LINE, Family
+from theorycheck.loops.retraining.maps import Retraining, shares, weights
 from theorycheck.loops.retraining.stability import supremum
 
 Atoms = list[tuple[Any, Any]]  # pairs (atom, mass)
@@ -77,11 +80,15 @@ def lipschitz(model: str | int, data: str) -> float:
 
 @functools.cache
 def least_curvatures(model: str | int, data: str, radius: float) -> list[float]:
-    """Lower bounds of −E_data and −E_{p_θ} ∂²log p_φ over θ, φ in [θ* − radius, θ* + radius].
+    """`curvatures` of the named location family on the named law."""
+    return curvatures(location(model, data), radius)
 
-    Minima over grids, less what a Lipschitz slope allows in between.
+
+def curvatures(found: Retraining, radius: float) -> list[float]:
+    """Lower bounds of −E_data and −E_{p_θ} ∂²log p_φ over θ, φ in [θ* − radius, θ* + radius], radius > 0.
+
+    Minima over grids, less what a Lipschitz slope allows in between. For location families.
     """
-    found = location(model, data)
     steep = supremum(found.family, "slope", found.best)
     width = radius / 64
     model_points = found.family.points(found.best, found.family.frame(found.best), 2)
@@ -92,3 +99,21 @@ def least_curvatures(model: str | int, data: str, radius: float) -> list[float]:
         curvature = -derivatives(found.family, points, grid)[1][:, 0, 0]
         least.append(float(curvature.min()) - steep * width / 2)
     return least
+
+
+def is_location(family: Family) -> bool:
+    """Whether log p is seen to be a function of x − θ alone: False too where its form does not show it."""
+    (first, *others), shifted = family.parameters, sp.Dummy("z", real=True)
+    density = family.log_density.subs(family.x, shifted + first)
+    return not others and family.support == LINE and first not in density.free_symbols
+
+
+def contraction(found: Retraining, radius: float, weight: float) -> float:
+    """ε_Dβ/γ of a location family for λ = `weight` in [0, ∞], ∞ where γ > 0 is not known.
+
+    If it is below 1, |G(θ) − θ*| is at most that times |θ − θ*| for all θ within `radius` > 0 of θ*.
+    """
+    beta, own = supremum(found.family, "tilt", found.best), float(shares(weights(weight)))
+    real, model = curvatures(found, radius)
+    gamma = (1 - own) * real + own * model
+    return own * beta / gamma if gamma > 0 else math.inf

@@ -177,11 +177,12 @@ def stability(
     loop = Retraining(family, data)
     known = constants(loop, radius)
     measured = loop.measured_rates(lambdas)
-    rows = (_row(loop, known, *found) for found in zip(map(float, lambdas), measured, strict=True))
+    rows = (row(loop, known, *found) for found in zip(map(float, lambdas), measured, strict=True))
     return Stability(family.name, known, tuple(rows), loop.maxima[1:])
 
 
-def _row(loop: Retraining, known: Constants, weight: float, measured: Measured) -> Row:
+def row(loop: Retraining, known: Constants, weight: float, measured: Measured) -> Row:
+    """What is known at λ = `weight` of a loop with these constants and this measured rate."""
     # At λ = 0 every bound is 0, at λ = ∞ or L = ∞ the sharp one is 1.
     local = (known.alpha, known.lipschitz if weight else 0.0, known.epsilon + known.epsilon_error)
     condition = rates.condition(weight, *local)

@@ -4,7 +4,7 @@ A loop is one entry of `LOOPS`: its keys, an example, what it tells of a cell (w
 whatever makes an interval valid), and how it draws. A loop without `draw` is computed, not simulated.
 """
 
-from theorycheck.sweep.loops import curation, finite_samples, gaussian
+from theorycheck.sweep.loops import curation, finite_samples, gaussian, retraining
 from theorycheck.sweep.loops.entry import Cell, Loop, Quantity
 
 __all__ = ["LOOPS", "Cell", "Loop", "Quantity"]
@@ -12,6 +12,7 @@ __all__ = ["LOOPS", "Cell", "Loop", "Quantity"]
 LOOPS = {
     "gaussian": gaussian.GAUSSIAN,
     "gaussian-multivariate": gaussian.MULTIVARIATE,
+    "retraining": retraining.RETRAINING,
     "finite-samples": finite_samples.ONE,
     "finite-samples-multivariate": finite_samples.SEVERAL,
     "curation": curation.POPULATION,

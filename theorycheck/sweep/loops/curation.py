@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import math
 
 import numpy as np
@@ -10,6 +9,7 @@ import numpy as np
 from theorycheck.loops import curation, generations
 from theorycheck.loops.populations import Population
 from theorycheck.own_law import population
+from theorycheck.sweep.loops.cache import cached
 from theorycheck.sweep.loops.entry import Cell, Loop, Quantity
 from theorycheck.sweep.loops.keys import KERNEL, STEPS, Key, at_least, proposals, text, weight
 
@@ -17,7 +17,7 @@ LAW = {"law": Key(text, "digits"), "reward": Key(text, "")}
 CURATION = {"choices": Key(proposals), "synthetic_weight": Key(weight, math.inf), **STEPS}
 
 
-@functools.lru_cache(maxsize=8)
+@cached
 def _population(law: str, reward: str) -> Population:
     return population(law, reward or None)
 
