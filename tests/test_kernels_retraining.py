@@ -14,6 +14,7 @@ from theorycheck.loops.retraining.samples import simulate
 INFINITE = math.inf
 # Real and synthetic points for (n, λ).
 COUNTS = [(1, 0, 1, 0), (1, 1, 1, 1), (2, 0.5, 2, 1), (3, INFINITE, 0, 3), (5, 0, 5, 0), (4, 2.6, 4, 10)]
+MANY = (700, 0.8, 700, 560)  # more than are drawn at a time
 
 # Points from the stream, each by its own inverse of a distribution function.
 DRAWS = {
@@ -60,7 +61,7 @@ def together(seed, count, start, steps, fresh, refit, draw_real):
 
 @pytest.mark.parametrize("protocol", ["fixed", "fresh"])
 @pytest.mark.parametrize("kernel", ["literal", "reduced"])
-@pytest.mark.parametrize(("n", "weight", "real", "own"), COUNTS)
+@pytest.mark.parametrize(("n", "weight", "real", "own"), [*COUNTS, MANY])
 @pytest.mark.parametrize(
     ("family", "law", "truth", "start"),
     [
@@ -102,7 +103,7 @@ def test_mean_families(family, law, truth, start, n, weight, real, own, kernel, 
 
 @pytest.mark.parametrize("protocol", ["fixed", "fresh"])
 @pytest.mark.parametrize("data", ["normal", "uniform", "two-point", "logistic"])
-@pytest.mark.parametrize(("n", "weight", "real", "own"), [c for c in COUNTS if c[0] > 1])
+@pytest.mark.parametrize(("n", "weight", "real", "own"), [*(c for c in COUNTS if c[0] > 1), MANY])
 @pytest.mark.parametrize("ddof", [0, 1])
 def test_gaussian_literal(n, weight, real, own, data, ddof, protocol):
     def refit(draw, points, theta):
