@@ -33,6 +33,7 @@ from mutation import Mutant, mutants
 KNOWN = Path(__file__).with_name("mutants_known.txt")
 FOLDERS = ("kernels", "loops")  # of the code that is changed
 OUTCOMES = ("killed by a test", "killed by a claim", "killed by timeout", "explained", "survived")
+COMPILING = 120  # processor seconds that all kernels take to compile, at most
 QUICK = 4.0  # seconds of checks that are tried before all others are imported
 Row = dict[str, Any]
 
@@ -165,11 +166,12 @@ def _steps(
     interpreted = [check.name for check in order if check.interpreted and check.file == own]
     with scratch.changed(mutant.file, mutant.source) as compiled:
         if compiled and interpreted:
-            yield Child(scratch, interpreted, Stop(scratch, interpreted), patience + 60, "")
+            # None of them took more than a second.
+            yield Child(scratch, interpreted, Stop(scratch, interpreted), patience + len(interpreted), "")
         for part in (order[: max(cut, 1)], order[max(cut, 1) :]):
             if part:
                 names = [check.name for check in part]
-                limit = patience + 10 * sum(check.seconds for check in part) + (300 if compiled else 0)
+                limit = patience + 10 * sum(check.seconds for check in part) + (COMPILING if compiled else 0)
                 yield Child(scratch, names, Stop(scratch, names), limit, compiled)
         yield None
 
