@@ -5,10 +5,12 @@ import itertools
 import json
 import math
 import os
+from fractions import Fraction
 
 import numpy as np
 import pytest
 from scipy import integrate, optimize, stats
+from test_users import paths
 
 from theorycheck.sweep import run
 from theorycheck.sweep.loops import LOOPS
@@ -289,3 +291,51 @@ def test_a_cell_that_cannot_be_computed_is_named(tmp_path):
         ValueError, match=r"^family=logistic-location,.*,distance=1000000\.0: the Newton ascent"
     ):
         swept("retraining", {**grid, "distance": [0.1, 1e6]}, tmp_path)
+
+
+# --- users on two states ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("weight", [0, 2, math.inf])
+@pytest.mark.parametrize("steps", [0, 1, 3])
+def test_every_outcome_of_two_states(weight, steps):
+    # a = (¼, 1) and p_0(top) = ⅓; without real data the weights of the model are those of very little.
+    cell = dict(users=3, choices=2, synthetic_weight=weight, steps=steps, mass=1 / 3, gap=math.log(4))
+    told = LOOPS["curation-two-states"].tells(cell)
+    exact = Fraction(10**30) if weight == math.inf else Fraction(weight)
+    law = paths(3, 2, exact, steps)
+    limit = Fraction(told["best_share"].limit)
+    moments = sum(p * c for p, c in law.items()), 3 * sum((p - limit) ** 2 * c for p, c in law.items())
+    assert told["best_share"].value == pytest.approx(float(moments[0]), abs=1e-13)
+    assert told["scaled_squared_error"].value == pytest.approx(float(moments[1]), abs=1e-13)
+    lost = sum(c for p, c in law.items() if p < 1e-9)
+    assert told["lost"].value == pytest.approx(float(lost), abs=1e-13)
+    assert (lost > 0) == (weight == math.inf and steps > 0)
+
+
+def test_many_users_are_near_their_limit():
+    for weight in (0.5, math.inf):
+        cell = dict(users=1500, choices=3, synthetic_weight=weight, steps=3, mass=0.3, gap=1.0)
+        told = LOOPS["curation-two-states"].tells(cell)
+        for name in ("best_share", "scaled_squared_error"):
+            assert told[name].value == pytest.approx(told[name].limit, rel=0.02)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"users": 0}, "users must be at least 1, got 0"),
+        ({"users": 2000}, r"at most 4,000,000 chances \(N \+ 1\)·\(max\(N, K\) \+ 1\), got 4,004,001"),
+        ({"choices": 400_000}, "users and choices must ask for at most 4,000,000 chances"),
+        ({"choices": math.inf}, "choices must be an integer of at least 1, got inf"),
+        ({"mass": 0}, r"mass must be a number in \(0, 1\), got 0"),
+        ({"mass": math.nan}, r"mass must be a number in \(0, 1\), got nan"),
+        ({"gap": -1}, r"gap must be a number in \(0, 600\), got -1"),
+        ({"gap": 600}, r"gap must be a number in \(0, 600\), got 600"),
+        ({"kernel": "reduced"}, "the grid of curation-two-states has no key 'kernel'"),
+    ],
+)
+def test_no_two_states(change, message):
+    grid = {"users": 10, "choices": 2, "steps": 1}
+    with pytest.raises((ValueError, TypeError), match=message):
+        plan({"loop": "curation-two-states", "grid": {**grid, **change}})

@@ -64,3 +64,7 @@ def test_the_noise_is_that_of_many_users(weight):
     only_new = users.noise(0.4, 3, weight, 3, 0.3, memory=0.0)
     q = float(users.kept(users.population(0.4, 3, weight, 2, 0.3)[-1], 0.4, 3))
     assert only_new == pytest.approx(q * (1 - q) * (1 if weight == math.inf else 1 / 9), rel=1e-12)
+
+
+def test_no_noise_of_real_data_alone():
+    assert users.noise(0.4, 3, 0.0, 3, 0.3) == 0

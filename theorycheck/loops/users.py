@@ -7,7 +7,8 @@ E[J/(J + (K−J)·low)], J ~ Bin(K, p), so N of them move p to (mass + λ·B/N)/
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -26,17 +27,28 @@ class Law(NamedTuple):
         return np.sum(self.chance * function(self.share, self.population[1:, None]), axis=1)
 
 
-@functools.cache
+@functools.lru_cache(maxsize=64)
 def law(users: int, low: float, choices: int, weight: float, steps: int, mass: float) -> Law:
     """The law of the loop with N = `users` for λ = `weight` in [0, ∞]; needs memory for N² numbers."""
-    real = 1 / (1 + weight)
-    share = real * mass + (1 - real) * np.arange(users + 1) / users
     chance = np.empty((steps, users + 1))
-    moves = _binomial(users, kept(share, low, choices))
-    chance[:1] = _binomial(users, kept(mass, low, choices))
-    for t in range(1, steps):
-        chance[t] = chance[t - 1] @ moves
-    return Law(population(low, choices, weight, steps, mass), share, chance)
+    for t, found in enumerate(itertools.islice(chances(users, low, choices, weight, mass), steps)):
+        chance[t] = found
+    return Law(population(low, choices, weight, steps, mass), shares(users, weight, mass), chance)
+
+
+def shares(users: int, weight: float, mass: float) -> np.ndarray:
+    """The possible p_t(top) for t ≥ 1, by how many of N keep the top: shape (N + 1,)."""
+    real = 1 / (1 + weight)
+    return real * mass + (1 - real) * np.arange(users + 1) / users
+
+
+def chances(users: int, low: float, choices: int, weight: float, mass: float) -> Iterator[np.ndarray]:
+    """The chances of these for t = 1, 2, …, without end."""
+    moves = _binomial(users, kept(shares(users, weight, mass), low, choices))
+    found = _binomial(users, kept(mass, low, choices))
+    while True:
+        yield found
+        found = found @ moves
 
 
 def population(low: float, choices: int, weight: float, steps: int, mass: float) -> np.ndarray:
@@ -54,7 +66,7 @@ def noise(
 
     C_{t+1} = η²·(q(1 − q) + q'(p_t)²·C_t), η = λ/(1+λ): binomial noise, handed on by the map's derivative.
     """
-    own, found = 1 / (1 + 1 / weight), 0.0
+    own, found = 1 - 1 / (1 + weight), 0.0
     for p in population(low, choices, weight, steps, mass)[:-1]:
         q = float(kept(p, low, choices))
         held = float(slope(p, low, choices)) ** 2 if memory is None else memory

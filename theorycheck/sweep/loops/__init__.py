@@ -17,4 +17,5 @@ LOOPS = {
     "finite-samples-multivariate": finite_samples.SEVERAL,
     "curation": curation.POPULATION,
     "curation-particles": curation.PARTICLES,
+    "curation-two-states": curation.CHAIN,
 }

@@ -1,17 +1,19 @@
-"""The curated loop on finitely many states: its population, and particles."""
+"""The curated loop on finitely many states: its population, finitely many users, and their exact chances."""
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import numpy as np
 
-from theorycheck.loops import curation, generations
+from theorycheck import checks
+from theorycheck.loops import curation, generations, users
 from theorycheck.loops.populations import Population
 from theorycheck.own_law import population
 from theorycheck.sweep.loops.cache import cached
 from theorycheck.sweep.loops.entry import Cell, Loop, Quantity
-from theorycheck.sweep.loops.keys import KERNEL, STEPS, Key, at_least, proposals, text, weight
+from theorycheck.sweep.loops.keys import KERNEL, STEPS, Key, at_least, inside, proposals, text, weight
 
 LAW = {"law": Key(text, "digits"), "reward": Key(text, "")}
 CURATION = {"choices": Key(proposals), "synthetic_weight": Key(weight, math.inf), **STEPS}
@@ -94,4 +96,54 @@ PARTICLES = Loop(
     particles_tells,
     particles_draw,
     particles_work,
+)
+
+
+MOST = 4_000_000  # chances in the table of a generation
+
+
+def chain_size(cell: Cell) -> int:
+    return (cell["users"] + 1) * (max(cell["users"], cell["choices"]) + 1)
+
+
+def chain_check(cell: Cell) -> None:
+    if chain_size(cell) > MOST:
+        raise ValueError(
+            f"users and choices must ask for at most {MOST:,} chances (N + 1)·(max(N, K) + 1), got "
+            f"{chain_size(cell):,}"
+        )
+
+
+def chain_tells(cell: Cell) -> dict[str, Quantity]:
+    N, K, own, t, mass = (cell[key] for key in ("users", "choices", "synthetic_weight", "steps", "mass"))
+    low = math.exp(-cell["gap"])
+    share, chance = np.array([mass]), np.ones(1)
+    if t:
+        share = users.shares(N, own, mass)
+        chance = next(itertools.islice(users.chances(N, low, K, own, mass), t - 1, None))
+    population = float(users.population(low, K, own, t, mass)[-1])
+    return {
+        "best_share": Quantity(float(chance @ share), limit=population),
+        "scaled_squared_error": Quantity(
+            float(N * (chance @ (share - population) ** 2)), limit=users.noise(low, K, own, t, mass)
+        ),
+        "lost": Quantity(float(chance @ (share == 0)), limit=0.0),
+    }
+
+
+CHAIN = Loop(
+    "the same on two states, computed: E p_t, N·E(p_t−p_t^∞)² of the best state, and how often it is lost",
+    "users = [10, 100]\nchoices = [2, 4]\nsynthetic_weight = [0.5, inf]\nsteps = [1, 10]\nmass = [0.1, 0.5]\n"
+    "gap = 1",
+    {
+        "users": Key(at_least(1)),
+        "choices": Key(at_least(1)),
+        "synthetic_weight": Key(weight, math.inf),
+        **STEPS,
+        "mass": Key(inside(0.0, 1.0), 0.5),
+        "gap": Key(inside(0.0, checks.LARGEST_SPAN), 1.0),
+    },
+    chain_tells,
+    work=lambda cell: float(chain_size(cell) * (cell["steps"] + 1)),
+    check=chain_check,
 )

@@ -52,6 +52,15 @@ def number_from(least: float) -> Callable[[str, Any], float]:
     return check
 
 
+def inside(low: float, high: float) -> Callable[[str, Any], float]:
+    def check(name: str, value: Any) -> float:
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not low < value < high:
+            raise ValueError(f"{name} must be a number in ({low:g}, {high:g}), got {value!r}")
+        return float(value)
+
+    return check
+
+
 def proposals(name: str, value: Any) -> int | float:
     found = checks.choices(value)
     return found if found == math.inf else int(found)
