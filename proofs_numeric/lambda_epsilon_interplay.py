@@ -74,8 +74,7 @@ def known(model, elsewhere, share):
 @functools.cache
 def measured(model, elsewhere, share):
     """The measured rates at every λ of the grid, with errors."""
-    found = np.array([rate[:2] for rate in loop(model, elsewhere, share).measured_rates(WEIGHTS)])
-    return Enclosed(*found.T)
+    return Enclosed(*loop(model, elsewhere, share).measured_rates(WEIGHTS))
 
 
 KINDS = [

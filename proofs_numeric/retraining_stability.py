@@ -284,8 +284,8 @@ def errors_shrink_at_the_papers_rate(model, data, rate=rates.paper_rate):
     """The limiting ratio of successive errors ‖θ_t − θ*‖ is at most ρ wherever λ(1 + Lε/α) < ½."""
     known = examples.local(model, data)
     met = tuple(weight for weight in examples.WEIGHTS if rates.condition(weight, *known) < 0.5)
-    found = np.array([measured[:2] for measured in examples.measured(model, data, met)])
-    return at_most(Enclosed(*found.T), np.array([rate(weight, *known) for weight in met]), scale=1)
+    found = Enclosed(*examples.measured(model, data, met))
+    return at_most(found, np.array([rate(weight, *known) for weight in met]), scale=1)
 
 
 # --- what the assumptions carry -----------------------------------------------------------------------------

@@ -12,7 +12,6 @@ from theorycheck.loops.retraining import laws
 from theorycheck.loops.retraining.families import gaussian, logistic, mixture, student
 from theorycheck.loops.retraining.laws import Mixture
 from theorycheck.loops.retraining.maps import Retraining
-from theorycheck.loops.retraining.orbits import MOST_STEPS
 
 LAMBDAS = [0, 0.05, 0.5, 5, 20, math.inf]
 
@@ -107,10 +106,9 @@ def test_measured_rate_and_jacobian(which, weight):
     loop = LOOPS[which]
     jacobian = loop.jacobian(weight)
     radius = np.abs(np.linalg.eigvals(jacobian)).max()
-    [(rate, error, steps)] = loop.measured_rates(weight)
+    [rate], [error] = loop.measured_rates(weight)
     assert abs(rate - radius) <= error
-    assert error < 1e-4
-    assert 2 <= steps < MOST_STEPS
+    assert error < 1e-5
     measured, errors = loop.measured_jacobian(weight)
     assert measured.shape == errors.shape == jacobian.shape
     assert (np.abs(measured - jacobian) <= errors).all()
@@ -119,28 +117,19 @@ def test_measured_rate_and_jacobian(which, weight):
 
 @pytest.mark.parametrize("which", [0, 4, 10])
 def test_measured_rates_at_the_ends(which):
-    loop = LOOPS[which]
-    nothing, everything = loop.measured_rates([0, math.inf])
-    assert abs(nothing.rate) <= nothing.error + 1e-12 < 1e-8
-    assert abs(everything.rate - 1) <= everything.error < 1e-8
+    rate, error = LOOPS[which].measured_rates([0, math.inf])
+    assert (np.abs(rate - [0, 1]) <= error).all()
+    assert (error < 1e-8).all()
 
 
-@pytest.mark.parametrize("weight", [0.5, 5])
-def test_what_the_ratio_has_to_go_is_extrapolated(weight):
-    # A scale's ratios approach their limit from one side; the error allows for much more than is left.
-    [(rate, error, _)] = LOOPS[1].measured_rates(weight)
-    assert abs(rate - weight / (1 + weight)) < error / 50
-
-
-def test_rates_of_several_weights_are_measured_side_by_side():
-    lambdas = [5, 0.05, 1]
-    together = LOOPS[4].measured_rates(lambdas)
-    assert len({found.steps for found in together}) == 3
-    for weight, (rate, error, steps) in zip(lambdas, together, strict=True):
-        (alone,) = LOOPS[4].measured_rates(weight)
-        assert abs(rate - np.abs(np.linalg.eigvals(LOOPS[4].jacobian(weight))).max()) <= error
-        assert alone.steps == steps
-        assert alone.rate == pytest.approx(rate, abs=1e-9)
+def test_an_orbit_from_elsewhere_has_the_measured_rate_in_the_limit():
+    loop = LOOPS[10]
+    small, large = np.sort(np.linalg.eigvals(loop.jacobian(0.5)))
+    assert small < 0.25 < 0.5 < large
+    errors = np.linalg.norm(loop.orbit(loop.best + np.array([0.2, 0.2]), 0.5, 16) - loop.best, axis=1)
+    ratio = errors[1:] / errors[:-1]
+    assert abs(ratio[0] - large) > 0.01
+    assert abs(ratio[-1] - loop.measured_rates(0.5).rate[0]) < 1e-4
 
 
 def test_measured_jacobians_of_several_weights():

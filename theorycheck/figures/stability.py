@@ -49,7 +49,7 @@ def boundary(share: float) -> float:
 
 def measured(share: float, weights: np.ndarray) -> dict[str, np.ndarray]:
     """The measured rates as columns of a table."""
-    rate, error = np.array([found[:2] for found in loop(share).measured_rates(weights)]).T
+    rate, error = loop(share).measured_rates(weights)
     return {"y": rate, "low": rate - error, "high": rate + error}
 
 

@@ -66,6 +66,6 @@ def local(model: str, data: str) -> tuple[float, float, float]:
 
 
 @functools.cache
-def measured(model: str, data: str, weights: tuple[float, ...] = WEIGHTS) -> list[Measured]:
+def measured(model: str, data: str, weights: tuple[float, ...] = WEIGHTS) -> Measured:
     """The measured rates of the named pair at the given λ; several claims ask for the same."""
     return loop(model, data).measured_rates(weights)

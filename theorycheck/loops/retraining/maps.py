@@ -20,7 +20,8 @@ from theorycheck.loops.retraining.family import Family
 from theorycheck.loops.retraining.laws import Points
 from theorycheck.loops.retraining.orbits import Measured, extrapolated, measured_rates
 
-TOLERANCE = 1e-11  # of a quadrature, in units of the solution
+TOLERANCE = 1e-11  # of a quadrature, in standard errors of an observation
+ROUNDING = 1e-15  # of a solution, relative
 
 
 class Solution(NamedTuple):
@@ -124,14 +125,19 @@ class Retraining:
                 "converges too slowly"
             )
 
-    @property
-    def units(self) -> np.ndarray:
-        """What each parameter is measured in, shape (p,): the standard error of one observation.
+    @functools.cached_property
+    def information(self) -> np.ndarray:
+        """−(A + B)/2 at θ*, shape (p, p): positive definite where A or B alone may be flat.
 
-        From −(A + B)/2, as A alone may be flat.
+        The Jacobian is self-adjoint in it for every λ, as it is in −A and in −B.
         """
         real, own = self.hessians
-        return (-np.diag(real + own) / 2) ** -0.5
+        return -(real + own) / 2
+
+    @property
+    def units(self) -> np.ndarray:
+        """What each parameter is measured in, shape (p,): the standard error of one observation."""
+        return np.diag(self.information) ** -0.5
 
     def _frame(self, theta: np.ndarray) -> tuple[float, float]:
         return self.family.frame(theta.reshape(-1, theta.shape[-1])[0])
@@ -172,6 +178,7 @@ class Retraining:
                 np.reshape([one.branch for one in each], weight.shape),
             )
         found = theta
+        unit = np.linalg.norm(self.units)
         for level in range(laws.LEVELS - 1):
             found = ascend(self.family, self.objective(theta, weight, frame, level), found, frame[1])
             gradient, hessian = derivatives(
@@ -179,17 +186,17 @@ class Retraining:
             )
             correction = (np.linalg.pinv(hessian, hermitian=True) @ gradient[..., None])[..., 0]
             error = np.linalg.norm(correction, axis=-1)
-            if (error <= TOLERANCE * (1 + np.linalg.norm(found, axis=-1))).all():
+            rounding = ROUNDING * np.linalg.norm(found, axis=-1)
+            if (error <= TOLERANCE * unit + rounding).all():
                 break
-        size = 1 + np.linalg.norm(found, axis=-1)
-        if (error > 1e-6 * size).any():
+        if (error > 1e-6 * unit + 1e5 * rounding).any():
             raise ValueError(
                 f"the quadrature for {self.family.name} must converge, got an error of {error.max():.3g} at "
                 f"θ = {rows[int(np.argmax(error))].tolist()}"
             )
         found = found - correction
         apart = np.linalg.norm(found[..., None, :] - self.maxima, axis=-1)
-        return Solution(found, error + 1e-15 * size, np.argmin(apart, axis=-1))
+        return Solution(found, error + ROUNDING * unit + rounding, np.argmin(apart, axis=-1))
 
     def _paired(self, theta: Any, synthetic_weight: Any) -> tuple[np.ndarray, np.ndarray]:
         weight = weights(synthetic_weight)
@@ -240,8 +247,8 @@ class Retraining:
         value, change = extrapolated(*estimates)
         return value, change + noise[..., None, None]
 
-    def measured_rates(self, synthetic_weight: Any) -> list[Measured]:
-        """The limiting ratio of successive errors ‖θ_t − θ*‖ of an orbit, with its error, for each λ."""
+    def measured_rates(self, synthetic_weight: Any) -> Measured:
+        """The limiting ratio of successive errors θ_t − θ* of an orbit, with its error, for each λ."""
         return measured_rates(self, np.atleast_1d(weights(synthetic_weight)))
 
 

@@ -1,8 +1,7 @@
-"""Rates measured on orbits of the retraining map: many λ side by side, each until its own end."""
+"""Rates measured on orbits of the retraining map, for many λ side by side."""
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -10,7 +9,8 @@ import numpy as np
 if TYPE_CHECKING:
     from theorycheck.loops.retraining.maps import Retraining
 
-MOST_STEPS = 2000
+NEAR = 1e-2  # how far off θ* orbits start, in standard errors
+STEPS = 8
 
 
 def extrapolated(coarse: np.ndarray, fine: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -20,77 +20,41 @@ def extrapolated(coarse: np.ndarray, fine: np.ndarray) -> tuple[np.ndarray, np.n
 
 
 class Measured(NamedTuple):
-    """A measured rate, its error, and the steps it took."""
+    """Measured rates and their errors, shape (k,) both."""
 
-    rate: float
-    error: float
-    steps: int
+    rate: np.ndarray
+    error: np.ndarray
 
 
-def measured_rates(loop: Retraining, weight: np.ndarray) -> list[Measured]:
-    """The limiting ratio of successive errors ‖θ_t − θ*‖ of an orbit, for each λ of shape (k,).
+def measured_rates(loop: Retraining, weight: np.ndarray) -> Measured:
+    """The limiting ratio of successive errors θ_t − θ* of an orbit, for each λ of shape (k,).
 
-    Lengths are in the (−A)-inner product, in which the Jacobian is self-adjoint: its unit is the standard
-    error of one observation. An orbit starts a thousandth of it off θ*, in the direction that the measured
-    Jacobian shrinks least (elsewhere the ratio has the same limit, later), and ends when its error is down
-    by 10².
+    Orbits start on either side of θ*, in the direction that the measured Jacobian shrinks least (elsewhere
+    the ratio has the same limit, later), and take `STEPS` steps, or fewer where they are down by 10² before.
+    Half of what lies between two sides is an error without its even part: at a distance h the ratio of its
+    lengths errs by O(h²), and is extrapolated from h and h/2.
+
+    Lengths are in the loop's information, whose unit is the standard error of one observation. There the
+    Jacobian is self-adjoint, so that it has an eigenvalue ρ with |ρ − r| ≤ ‖e_{t+1} − r·e_t‖/‖e_t‖ for any r.
+    The reported error is this bound, how far the ratio was extrapolated, and what rounding does to both.
     """
-    metric = -loop.hessians[0]
-    factors, directions = np.linalg.eig(loop.measured_jacobian(weight)[0])
-    largest = np.argmax(np.abs(factors), axis=-1)
-    slowest = np.take_along_axis(directions, largest[:, None, None], axis=-1)[..., 0].real
-    gap = 1e-3 * slowest / np.sqrt(np.einsum("ki,ij,kj->k", slowest, metric, slowest))[:, None]
-    sizes: list[list[float]] = [[] for _ in weight]
-    noise = np.zeros(weight.size)
-    running = np.arange(weight.size)
-    while True:
-        for i in running:
-            sizes[i].append(math.sqrt(gap[i] @ metric @ gap[i]))
-        running = np.array([i for i in running if not _ended(sizes[i], noise[i])], dtype=int)
-        if running.size == 0:
-            break
-        found = loop.step(loop.best + gap[running], weight[running])
-        gap[running] = found.theta - loop.best
-        noise[running] = found.error * math.sqrt(np.trace(metric))
-    # At λ = 0 nothing may be left of the last error.
-    shares = [
-        (u @ metric @ g) ** 2 / ((u @ metric @ u) * (g @ metric @ g)) if g.any() else 1.0
-        for u, g in zip(slowest, gap, strict=True)
-    ]
-    return [_limit(*orbit) for orbit in zip(sizes, noise, shares, strict=True)]
-
-
-def _ended(sizes: list[float], noise: float) -> bool:
-    """Down by 10², down to the noise, at its limit (three ratios agree to rounding), or too long.
-
-    Ratios near 1 agree before anything has moved, so a limit counts when the error is down by 10, or late.
-    """
-    if sizes[-1] <= 1e3 * noise:
-        return True
-    if len(sizes) < 4:
-        return False
-    settled = np.ptp(np.divide(sizes[-3:], sizes[-4:-1])) < 1e-12 and (
-        sizes[-1] <= 0.1 * sizes[0] or len(sizes) >= 20
-    )
-    return bool(settled) or sizes[-1] <= 1e-2 * sizes[0] or len(sizes) >= MOST_STEPS
-
-
-def _limit(sizes: list[float], noise: float, share: float) -> Measured:
-    """The limit of the ratios: what they still have to go is extrapolated from their last changes.
-
-    What is left of other directions lowers a ratio by at most their share of the squared length.
-    """
-    ratio = np.array(sizes[1:]) / sizes[:-1]
-    rounding = 4 * noise / sizes[-2] + ratio[-1] * abs(1 - share)
-    if sizes[-1] > 0.1 * sizes[0]:
-        # It hardly moves: where it is, the map need not be linear yet.
-        rounding += abs(1 - ratio[-1]) * sizes[-1]
-    lag = (ratio.size - 1) // 2
-    if lag == 0:
-        return Measured(float(ratio[-1]), float(np.ptp(ratio) + rounding), ratio.size)
-    early, late = ratio[-1 - lag] - ratio[-1 - 2 * lag], ratio[-1] - ratio[-1 - lag]
-    decay = late / early if abs(early) > rounding else 0.0
-    if abs(decay) >= 1:
-        return Measured(float(ratio[-1]), float(np.ptp(ratio) + rounding), ratio.size)
-    rest = late * decay / (1 - decay)
-    return Measured(float(ratio[-1] + rest), float(2 * abs(rest) + abs(late) + rounding), ratio.size)
+    root = np.linalg.cholesky(loop.information)  # lengths are those of rootᵀ(θ − θ*)
+    inverse = np.linalg.inv(root)
+    slowest = np.linalg.eigh(root.T @ loop.measured_jacobian(weight)[0] @ inverse.T)[1][..., -1]
+    starts = NEAR * np.array([[1, -1], [0.5, -0.5]])[..., None, None] * (slowest @ inverse)
+    path, noise = [loop.best + starts], np.zeros(())
+    for _ in range(STEPS):
+        found = loop.step(path[-1], weight)
+        path.append(found.theta)
+        noise = np.maximum(noise, found.error.max(axis=(0, 1)))
+    sides = np.stack(path)
+    error = (sides[:, :, 0] - sides[:, :, 1]) / 2 @ root
+    last = np.sum(np.linalg.norm(error[1:-1, 0], axis=-1) > NEAR / 100, axis=0)
+    each = np.arange(weight.size)
+    before, after = error[last, :, each], error[last + 1, :, each]
+    size: np.ndarray = np.linalg.norm(before, axis=-1)
+    ratio = np.linalg.norm(after, axis=-1) / size
+    left = np.linalg.norm(after - ratio[..., None] * before, axis=-1) / size
+    rate, change = extrapolated(*ratio.T)
+    # What a step errs by is extrapolated too: 4/3 of it at h/2, 1/3 of half as much at h.
+    return Measured(rate, left[:, 1] + change + 1.5 * np.linalg.norm(root, 2) * noise / size[:, 1])

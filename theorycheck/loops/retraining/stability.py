@@ -13,7 +13,6 @@ from scipy import optimize
 from theorycheck.loops.retraining import rates, transport
 from theorycheck.loops.retraining.family import LINE, Family
 from theorycheck.loops.retraining.maps import Retraining, weights
-from theorycheck.loops.retraining.orbits import Measured
 
 _FAR, _NEAR = 28.0, 14.0  # a supremum over x is sought up to e^28 scales out, and must not grow beyond e^14
 _FINE = {"xatol": 1e-10, "fatol": 1e-13}  # of a polish
@@ -177,12 +176,12 @@ def stability(
     loop = Retraining(family, data)
     known = constants(loop, radius)
     measured = loop.measured_rates(lambdas)
-    rows = (row(loop, known, *found) for found in zip(map(float, lambdas), measured, strict=True))
+    rows = (row(loop, known, *map(float, found)) for found in zip(lambdas, *measured, strict=True))
     return Stability(family.name, known, tuple(rows), loop.maxima[1:])
 
 
-def row(loop: Retraining, known: Constants, weight: float, measured: Measured) -> Row:
-    """What is known at λ = `weight` of a loop with these constants and this measured rate."""
+def row(loop: Retraining, known: Constants, weight: float, rate: float, error: float) -> Row:
+    """What is known at λ = `weight` of a loop with these constants, and the rate measured with its error."""
     # At λ = 0 every bound is 0, at λ = ∞ or L = ∞ the sharp one is 1.
     local = (known.alpha, known.lipschitz if weight else 0.0, known.epsilon + known.epsilon_error)
     condition = rates.condition(weight, *local)
@@ -193,6 +192,6 @@ def row(loop: Retraining, known: Constants, weight: float, measured: Measured) -
         rates.paper_rate(weight, *local) if condition < 0.5 else None,
         rates.sharp_rate(weight, *local) if math.isfinite(condition) else 1.0,
         radius,
-        measured.rate,
-        measured.error,
+        rate,
+        error,
     )

@@ -75,7 +75,8 @@ def pair(family: str, data: str) -> Pair:
 def rates(family: str, data: str, weight: float) -> stability.Row:
     """What `theorycheck stability` tells for a λ."""
     loop, constants, _ = pair(family, data)
-    return stability.row(loop, constants, weight, *loop.measured_rates(weight))
+    (rate,), (error,) = loop.measured_rates(weight)
+    return stability.row(loop, constants, weight, float(rate), float(error))
 
 
 @cached
