@@ -7,14 +7,17 @@ The exact variances are in `finite-sample-variance`, λ → ∞ in `finite-sampl
 """
 
 import itertools
+import math
 from fractions import Fraction
 
 import numpy as np
 import sympy as sp
+from scipy import stats
 
 from theorycheck import (
     BERTRAND_2024,
     Assumption,
+    Enclosed,
     OneOf,
     Rationals,
     Rival,
@@ -205,6 +208,50 @@ def kept_set_needs_the_deviation_at_all_models(sets, protocol, noise="the same a
                 theta = after(drawn[s if protocol == "fresh" else 0], theta)
             missed += theta > 1
         yield at_most(Fraction(missed, sets ** len(drawn)), part * Fraction(1, sets))
+
+
+@theorem.certified(
+    at=[
+        dict(n=n, synthetic_weight=Fraction(weight), start=Fraction(start), push=Fraction(push))
+        for n, weight, start, push in ((4, HALF, 3, 0), (6, 5, -1, Fraction(1, 10)), (3, 0, 2, 1))
+    ],
+    scope="t from 1 to 12",
+    rivals={
+        "ε_opt once": dict(n=4, synthetic_weight=HALF, push=Fraction(1), terms=lambda t: 1),
+        "the sum to t": dict(n=4, synthetic_weight=HALF, push=Fraction(1), terms=lambda t: t + 1),
+        "ρ^{t+1} for ρ^t": dict(n=4, synthetic_weight=HALF, start=Fraction(3), later=1),
+    },
+)
+def mean_of_the_oracle(n, synthetic_weight, start, push, terms=lambda t: t, later=0):
+    """E θ_t = ρ^t θ_0 + ε_opt·Σ_{l<t} ρ^l where every fit misses the maximum by ε_opt, to the same side."""
+    ratio = form.rate(synthetic_weight)
+    for t in range(1, 13):
+        pushed = push * form.geometric_sum(ratio, terms(t))
+        yield equals(
+            oracle.mean(n, synthetic_weight * n, t, start, push), ratio ** (t + later) * start + pushed
+        )
+
+
+@theorem.computed(
+    at=[
+        dict(variance=Fraction(variance), shift=Fraction(shift))
+        for variance, shift in ((1, 0), (Fraction(1, 7), 0), (Fraction(9, 4), 1), (Fraction(1, 50), -HALF))
+    ],
+    scope="bounds from 1/10 to 4 standard deviations beyond the mean",
+    margin=1e-3,
+    rivals={
+        "one side": dict(low=lambda *known: 0.0),
+        "the variance for its root": dict(variance=Fraction(1, 7), scale=float),
+        "the mean forgotten": dict(shift=Fraction(1), seen=0.0),
+    },
+)
+def oracle_is_a_normal_law(variance, shift, scale=lambda v: math.sqrt(v), low=stats.norm.cdf, seen=1.0):
+    """P(|θ| > b) of the oracle, in balls, is SciPy's for θ ~ N(m, V)."""
+    bounds = [abs(shift) + Fraction(k, 10) * Fraction(scale(variance)) for k in (1, 5, 10, 20, 40)]
+    ours = np.array([float(oracle.beyond(b, variance, shift).mid()) for b in bounds])
+    at, mean_of, spread = np.array(bounds, float), seen * float(shift), scale(variance)
+    theirs = stats.norm.sf(at, mean_of, spread) + low(-at, mean_of, spread)
+    return equals(Enclosed(ours, 1e-9 * ours), theirs)
 
 
 def bound_at(bound, n, weight, steps, delta, distance=0, push=0):

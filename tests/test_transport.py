@@ -6,7 +6,7 @@ import math
 import mpmath as mp
 import numpy as np
 import pytest
-from scipy import integrate, stats
+from scipy import integrate, special, stats
 
 from theorycheck.loops.retraining import families, laws, transport
 from theorycheck.loops.retraining.laws import Mixture
@@ -156,3 +156,31 @@ def test_bounded_and_light_tails_add_nothing():
     assert transport._past(x, stats.norm.cdf(x)) < 1e-20
     assert 0 < transport._past(x[2800:-2800], stats.norm.cdf(x[2800:-2800])) < 1e-12
     assert transport._past(x, stats.uniform(-1, 3).cdf(x)) == 0
+
+
+@pytest.mark.parametrize("b", [1.05, 1.5, 4.0])
+def test_what_lies_beyond_the_nodes_of_a_power_law(b):
+    # The tail x^{−b} from the quantile X of u on is X·u/(b − 1).
+    u = special.expit(-92.0)
+    tail = u ** (1 - 1 / b) / (b - 1)
+    assert transport._beyond(stats.pareto(b)) == pytest.approx(tail, rel=1e-6)
+    assert transport._beyond(Mixture((0.25, 0.75), (stats.pareto(b), stats.norm()))) == pytest.approx(
+        tail / 4
+    )
+    assert transport._beyond(Mixture((0.0, 1.0), (stats.pareto(b), np.array([1.0])))) == 0
+    assert transport._beyond(stats.poisson(3)) == 0
+
+
+@pytest.mark.parametrize("side", [1, -1])
+@pytest.mark.parametrize("b", [1.05, 1.5, 4.0])
+def test_what_lies_past_a_distribution_function_that_has_ended(b, side):
+    last = 4e-13
+    x = np.geomspace(1, last ** (-1 / b), 4001)
+    distribution = 1 - x**-b
+    grid, values = (x, distribution) if side == 1 else (-x[::-1], x[::-1] ** -b)
+    assert transport._past(grid, values) == pytest.approx(last ** (1 - 1 / b) / (b - 1), rel=0.02)
+    assert transport._past(grid[1000:-1000], values[1000:-1000]) == 0
+
+
+def test_a_tail_without_a_mean_holds_infinitely_much():
+    assert transport._beyond(stats.pareto(0.99)) == math.inf

@@ -17,8 +17,8 @@ from scipy import special
 from theorycheck import checks
 
 # Panels in w = logit(u): between them ppf(u) of the usual laws is smooth, its kinks sit at the median.
-OUTERMOST = 92.0
-_EDGES = np.array([0.0, 1, 2, 4, 8, 16, 32, 64, OUTERMOST])
+_EDGES = np.array([0.0, 1, 2, 4, 8, 16, 32, 64, 92])
+OUTERMOST = float(_EDGES[-1])
 _ORDERS = (12, 24, 48, 96, 192)  # nodes a panel, by level of refinement
 LEVELS = len(_ORDERS)
 MOST_ATOMS = 1_000_000
