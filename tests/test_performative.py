@@ -53,6 +53,17 @@ def test_least_curvatures_are_lower_bounds(radius):
         assert value - 0.002 * radius - 1e-9 <= bound <= value
 
 
+@pytest.mark.parametrize("sign", [-1, 1])
+def test_least_curvatures_on_a_skewed_law(sign):
+    # Eight observations at 0 and one at ±5: the curvature is least at one end, ever the other one.
+    found = Retraining(families.logistic(1), sign * np.array([0.0] * 8 + [5.0]))
+    radius, centre = 1.0, found.best[0]
+    ends = [np.mean(1 / (2 * np.cosh((found.data - centre - s) / 2) ** 2)) for s in (-radius, radius)]
+    assert abs(ends[1] - ends[0]) > 0.01
+    bound, _ = performative.curvatures(found, radius)
+    assert min(ends) - 0.002 * radius <= bound <= min(ends)
+
+
 def test_student_locations():
     loop = performative.location(3, "±√3")
     assert loop.family.name == "student(3)"
@@ -69,10 +80,11 @@ def test_location_families_are_told_by_their_form():
         assert not performative.is_location(family)
 
 
+@pytest.mark.parametrize("scale", [1, 2])
 @pytest.mark.parametrize("weight", [0.0, 0.3, 4.0, np.inf])
-def test_the_gaussian_mean_contracts_by_its_share(weight):
-    # γ = β = 1, so the factor is ε_D = λ/(1+λ), and is attained.
-    found = Retraining(families.gaussian(1), stats.uniform(0, 4))
+def test_the_gaussian_mean_contracts_by_its_share(weight, scale):
+    # γ = β = 1/s², so the factor is ε_D = λ/(1+λ), and is attained.
+    found = Retraining(families.gaussian(scale), stats.uniform(0, 4))
     share = 1 / (1 + 1 / weight) if weight else 0
     assert performative.contraction(found, 0.7, weight) == pytest.approx(share, abs=1e-12)
 
