@@ -1,6 +1,7 @@
 """`theorycheck curate`: its table, its CSV and JSON, the files it reads, and what bad input gets."""
 
 import csv
+import io
 import itertools
 import json
 import math
@@ -263,6 +264,21 @@ def test_two_outputs_to_one_place(call, law):
     refused(call("curate", "--law", law, "--csv", "-", "--json", "-"), "--csv", "--json", "same")
 
 
+def of_shape(shape):
+    """A NumPy file whose header promises more than it holds."""
+    file = io.BytesIO()
+    np.lib.format.write_array_header_1_0(file, {"descr": "<f8", "fortran_order": False, "shape": shape})
+    return file.getvalue()
+
+
+def damaged():
+    """A NumPy archive with the start of its first array overwritten."""
+    file = io.BytesIO()
+    np.savez_compressed(file, p=np.linspace(0, 1, 1000), r=np.arange(1000))
+    content = file.getvalue()
+    return content[:60] + b"\xff" * 40 + content[100:]
+
+
 BAD = [
     ("law.csv", "", ["one column 'p'", "empty"]),
     ("law.csv", "p,r\n", ["rows below its header"]),
@@ -280,7 +296,12 @@ BAD = [
     ("law.csv", "p,r\n0.5,1\n0.5,1000\n", ["law.csv", "column r must span at most 600", "999"]),
     ("law.csv", "p,r\n0.5,900\n0.5,1000\n", ["law.csv", "column r must be within", "subtract"]),
     ("law.csv", "p,r\n" + "1" * 200_000 + ",2\n", ["law.csv, row 2", "limit"]),
-    ("law.csv", b"p,r\n1,\xff\n", ["law.csv", "UTF-8"]),
+    ("law.csv", b"p,r\n1,\xff\n", ["law.csv, row 2, column r", r"'\udcff'"]),
+    ("law.csv", b"p,r,label\n1,0,caf\xe9\n", ["law.csv, row 2, column label", "UTF-8", r"'caf\udce9'"]),
+    ("law.csv", "p,r\n1,0\n".encode("utf-16"), ["law.csv, row 1, column 1", "UTF-8"]),
+    ("law.csv", "p,r,label,label\n1,0,a,b\n", ["law.csv", "one column 'label' at most", "2"]),
+    ("law.csv", 'p,r\n0.5,1\n0.5,"2\n', ["law.csv, row 3", "unexpected end"]),
+    ("law.csv", "p,r\n1e308,0\n1e308,1\n", ["law.csv", "column p must sum to 1", "inf"]),
     ("law.npy", np.ones((2, 3)), ["law.npy", "(m, 2)", "(2, 3)"]),
     ("law.npy", np.ones(3), ["law.npy", "(m, 2)", "(3,)"]),
     ("law.npy", np.empty((0, 2)), ["law.npy", "column p must be a non-empty"]),
@@ -293,6 +314,9 @@ BAD = [
     ("law.npy", b"", ["law.npy", "without pickled objects"]),
     ("law.npz", b"nothing of the kind", ["law.npz", "without pickled objects"]),
     ("law.npz", b"PK\x03\x04 and no more", ["law.npz", "without pickled objects"]),
+    ("law.npy", b"\x93NUMPY\x01\x00\x10\x00{(((]]]         ", ["law.npy", "NumPy file", "statement"]),
+    ("law.npy", of_shape((10**13, 2)), ["law.npy", "NumPy file", "allocate"]),
+    ("law.npz", damaged(), ["law.npz", "NumPy file", "decompressing"]),
     ("law.npz", dict(p=[1.0]), ["law.npz", "one column 'r'", "'p'"]),
     ("law.npz", dict(p=[1.0], r=[1.0, 2.0]), ["law.npz", "column r must have one entry per atom (1), got 2"]),
     ("law.npz", dict(p=[1.0], r=[1.0], label=["a", "b"]), ["law.npz", "column label must", "(1,)", "(2,)"]),

@@ -92,7 +92,8 @@ def probabilities(name: str, value: Any) -> np.ndarray:
     if (array < 0).any():
         index = int(np.argmin(array))
         raise ValueError(f"{name} must not be negative, got {array[index]} at index {index}")
-    total = float(array.sum())
+    with np.errstate(over="ignore"):
+        total = float(array.sum())
     if abs(total - 1.0) > 1e-9:
         raise ValueError(f"{name} must sum to 1 within 1e-9, got a sum of {total!r}")
     return array / total

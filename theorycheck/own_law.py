@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import math
 import re
-import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -63,10 +62,13 @@ def _from_python(path: Path, reward: str | None) -> Population:
 def _from_csv(path: Path, reward: str | None) -> Population:
     wanted = ("p", reward or "r")
     try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.reader(file)
-            header = [name.strip() for name in next(reader, [])]
+        # What is not UTF-8 becomes lone surrogates, so that its row and column can be named.
+        with path.open(newline="", encoding="utf-8-sig", errors="surrogateescape") as file:
+            reader = csv.reader(file, strict=True)
+            header = [_text(f"{path}, row 1", i, name) for i, name in enumerate(next(reader, []), 1)]
             _require(path, header, wanted)
+            if header.count("label") > 1:
+                raise ValueError(f"{path} must have one column 'label' at most, got {header.count('label')}")
             columns: dict[str, list] = {name: [] for name in header if name in (*wanted, "label")}
             for row in filter(None, reader):
                 place = f"{path}, row {reader.line_num}"
@@ -74,17 +76,21 @@ def _from_csv(path: Path, reward: str | None) -> Population:
                     raise ValueError(f"{place}: must have {len(header)} cells, got {len(row)}")
                 for name, cell in zip(header, row, strict=True):
                     if name in columns:
-                        read = _number(place, name, cell) if name in wanted else cell.strip()
-                        columns[name].append(read)
+                        read = _number if name in wanted else _text
+                        columns[name].append(read(place, name, cell))
     except OSError as error:
         raise ValueError(f"cannot read {path}: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{path} must be text in UTF-8: {error}") from error
     except csv.Error as error:
         raise ValueError(f"{path}, row {reader.line_num}: {error}") from error
     if not columns["p"]:
         raise ValueError(f"{path} must have rows below its header, got none")
     return _of_columns(path, columns, *wanted)
+
+
+def _text(place: str, column: str | int, cell: str) -> str:
+    if any("\ud800" <= character <= "\udfff" for character in cell):
+        raise ValueError(f"{place}, column {column}: must be text in UTF-8, got {cell!r}")
+    return cell.strip()
 
 
 def _number(place: str, column: str, cell: str) -> float:
@@ -115,7 +121,7 @@ def _from_numpy(path: Path, reward: str | None) -> Population:
             columns = {} if isinstance(found, np.ndarray) else {name: found[name] for name in found.files}
     except OSError as error:
         raise ValueError(f"cannot read {path}: {error.strerror or error}") from error
-    except (ValueError, EOFError, zipfile.BadZipFile) as error:
+    except Exception as error:  # of NumPy, zipfile, zlib or tokenize, whichever meets the damage first
         raise ValueError(f"{path} must be a NumPy file without pickled objects: {error}") from error
     if isinstance(found, np.ndarray):
         if found.ndim != 2 or found.shape[1] != 2:
