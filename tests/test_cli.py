@@ -358,6 +358,13 @@ def test_exit_status_of_the_process(arguments, status, wrong):
     assert "\x1b" not in done.stdout + done.stderr
 
 
+def test_too_little_memory_is_told():
+    greedy = "import numpy; from theorycheck import cli; cli.cli.main = lambda **_: numpy.empty(2**62, 'u1');"
+    done = subprocess.run([sys.executable, "-c", greedy + "cli.main()"], capture_output=True)
+    assert done.returncode == 2
+    assert re.fullmatch(rb"theorycheck: the memory .* is too small: Unable to allocate .*\s", done.stderr)
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="no SIGINT for a child process")
 @pytest.mark.parametrize(
     ("number", "patience", "expected", "told"),

@@ -229,7 +229,7 @@ def test_both_files_hold_the_same(call, law, tmp_path):
         ("--json", ".", ["--json", "directory"]),
         ("--csv", ".", ["--csv", "directory"]),
         ("--reward", "taste", ["one column 'taste'", "'p', 'r', 'label', 'other'"]),
-        ("--law", "digit", ["--law", "digits, eight-gaussians, two-moons", ".npz", "'digit'"]),
+        ("--law", "digit", ["law must be", "digits, eight-gaussians, two-moons", ".npz", "'digit'"]),
         ("--law", "no/such/law.csv", ["cannot read", "law.csv", "No such file"]),
         ("--law", "no/such/law.npy", ["cannot read", "law.npy", "No such file"]),
         ("--law", "no/such/law.py", ["no such file", "law.py"]),
@@ -345,7 +345,7 @@ def test_bad_files(call, tmp_path, name, content, words):
 
 
 def test_a_python_file_has_its_reward(call, tmp_path):
-    refused(call("curate", "--law", tmp_path / "own.py", "--reward", "r"), "--reward", "own.py")
+    refused(call("curate", "--law", tmp_path / "own.py", "--reward", "r"), "reward must not", "own.py")
 
 
 def test_a_pickle_is_never_run(call, tmp_path):

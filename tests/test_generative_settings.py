@@ -90,6 +90,7 @@ def test_loops_are_checked(arguments, complaint):
     ("text", "complaint"),
     [
         ("rounds = ", "here is not TOML"),
+        ("rounds = " + "[" * 10_000, "here is not TOML: maximum recursion depth"),
         ("rounds = 3", "here: data is missing"),
         ("speed = 3", "here: there is no setting 'speed'"),
         ("rounds = 'three'", "here: rounds must be of type int, got 'three'"),

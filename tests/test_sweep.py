@@ -329,6 +329,7 @@ def test_another_sweep_in_the_same_folder_is_refused(tmp_path):
     [
         ({"loop": "gausian"}, r"loop must be one of gaussian, .*, got 'gausian' \(did you mean gaussian"),
         ({"loop": None}, "loop must be one of gaussian, .*, got None"),
+        ({"loop": ["gaussian"]}, r"loop must be one of gaussian, .*, got \['gaussian'\]"),
         (
             {"path": 3},
             r"a sweep has no key 'path' \(did you mean paths\?\); its keys are loop, paths, alpha, grid",
@@ -347,6 +348,11 @@ def test_another_sweep_in_the_same_folder_is_refused(tmp_path):
             r"samples must be a value or a list of at least one, got \[\]",
         ),
         ({"grid": {"samples": [1], "steps": 1}}, "samples must be at least 2, got 1"),
+        ({"grid": {"samples": 5, "steps": 10**11}}, "steps must be at most 10,000,000, got 100000000000"),
+        (
+            {"loop": "gaussian-multivariate", "grid": {"samples": 5, "steps": 1, "dimension": 10**10}},
+            "dimension must be at most 10,000, got 10000000000",
+        ),
         ({"grid": {"samples": "x", "steps": 1}}, "samples must be an integer of at least 2, got 'x'"),
         ({"grid": {"samples": [5, 5], "steps": 1}}, "samples must not list a value twice, got 5 again"),
         (
@@ -391,12 +397,21 @@ def test_bad_files(tmp_path):
     path.write_text("loop = ")
     with pytest.raises(ValueError, match=r"x.toml is not TOML: "):
         read(path)
+    path.write_text("loop = " + "[" * 10_000)
+    with pytest.raises(ValueError, match=r"x.toml is not TOML: maximum recursion depth"):
+        read(path)
     path.write_bytes(b"\xff")
     with pytest.raises(ValueError, match=r"cannot read .*x.toml"):
         read(path)
     path.write_text('loop = "x"')
     with pytest.raises(ValueError, match=r"x.toml: loop must be one of"):
         read(path)
+
+
+def test_a_byte_order_mark_is_no_part_of_the_plan(tmp_path):
+    path = tmp_path / "x.toml"
+    path.write_text('loop = "gaussian"\n[grid]\nsamples = 5\nsteps = 1\n', encoding="utf-8-sig")
+    assert read(path).name == "gaussian"
 
 
 def test_bad_options(tmp_path):

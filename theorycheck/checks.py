@@ -13,15 +13,16 @@ LARGEST = 2**63 - 1  # that a kernel takes
 LARGEST_SPAN = 600.0  # of rewards: e^{−600} is far from the smallest float
 
 
-def integer(name: str, value: Any, least: int) -> int:
-    """`value` as an int; TypeError unless integral, ValueError below `least` or beyond 64 bits."""
+def integer(name: str, value: Any, least: int, most: int = LARGEST) -> int:
+    """`value` as an int; TypeError unless integral, ValueError below `least` or above `most`."""
     if isinstance(value, bool) or not isinstance(value, Integral):
         raise TypeError(f"{name} must be an integer of at least {least}, got {value!r}")
     whole = operator.index(value)
     if whole < least:
         raise ValueError(f"{name} must be at least {least}, got {whole}")
-    if whole > LARGEST:
-        raise ValueError(f"{name} must be at most 2^63 - 1, got {whole}")
+    if whole > most:
+        allowed = "2^63 - 1" if most == LARGEST else f"{most:,}"
+        raise ValueError(f"{name} must be at most {allowed}, got {whole}")
     return whole
 
 
@@ -34,13 +35,13 @@ def generator(value: Any) -> None:
 def choices(value: Any) -> float:
     """The number K of proposals as a float: an integer of at least 1, or `math.inf`."""
     if isinstance(value, bool) or not isinstance(value, Real):
-        raise TypeError(f"choices must be an integer of at least 1 or math.inf, got {value!r}")
+        raise TypeError(f"choices must be an integer of at least 1 or inf, got {value!r}")
     try:
         number = float(value)
     except OverflowError:
-        raise ValueError("choices must be an integer of at least 1 that fits a float, or math.inf") from None
+        raise ValueError("choices must be an integer of at least 1 that fits a float, or inf") from None
     if not number >= 1 or not (number == math.inf or number.is_integer()):
-        raise ValueError(f"choices must be an integer of at least 1 or math.inf, got {value}")
+        raise ValueError(f"choices must be an integer of at least 1 or inf, got {value}")
     return number
 
 

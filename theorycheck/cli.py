@@ -54,3 +54,6 @@ def main() -> None:
     except (ValueError, TypeError, OSError) as error:
         click.echo(f"theorycheck: {error}", err=True)
         leave(2)
+    except MemoryError as error:
+        click.echo(f"theorycheck: the memory of this machine is too small: {error or 'it is full'}", err=True)
+        leave(2)

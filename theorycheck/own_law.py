@@ -34,7 +34,7 @@ def population(law: str, reward: str | None = None) -> Population:
     read = _READERS.get(Path(law).suffix)
     if read is None:
         kinds = f"{', '.join(REWARDS)} or a file that ends in {', '.join(_READERS)}"
-        raise ValueError(f"--law must be {kinds}, got {law!r}")
+        raise ValueError(f"law must be {kinds}, got {law!r}")
     return read(Path(law), reward)
 
 
@@ -51,7 +51,7 @@ def _planar(law: str, reward: str) -> Population:
 
 def _from_python(path: Path, reward: str | None) -> Population:
     if reward is not None:
-        raise ValueError(f"--reward must not be given with {path}, whose population has rewards already")
+        raise ValueError(f"reward must not be given with {path}, whose population has rewards already")
     path = path.resolve()
     found = vars(imported(path)).get("population")
     if not isinstance(found, Population):

@@ -181,7 +181,7 @@ def parse(text: str, origin: str) -> Settings:
     """Settings from TOML; ValueError with one sentence that names `origin` and the value otherwise."""
     try:
         table = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise ValueError(f"{origin} is not TOML: {error}") from error
     try:
         return from_table(table)

@@ -49,12 +49,12 @@ class Plan:
 def read(path: str | Path) -> Plan:
     """The plan in a file; ValueError with one sentence that names the file, the key and what is allowed."""
     try:
-        text = Path(path).read_text(encoding="utf-8")
+        text = Path(path).read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise ValueError(f"cannot read {path}: {getattr(error, 'strerror', None) or error}") from error
     try:
         return plan(tomllib.loads(text))
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise ValueError(f"{path} is not TOML: {error}") from error
     except (ValueError, TypeError) as error:
         raise ValueError(f"{path}: {error}") from error
@@ -66,7 +66,7 @@ def plan(config: Mapping[str, Any]) -> Plan:
     Each key of the grid has a value, or a list of them. Raises ValueError or TypeError with one sentence.
     """
     name = config.get("loop")
-    if name not in LOOPS:
+    if not isinstance(name, str) or name not in LOOPS:
         raise ValueError(f"loop must be one of {', '.join(LOOPS)}, got {name!r}{_near(name, LOOPS)}")
     loop = LOOPS[name]
     _known("a sweep", config, ["loop", *(DRAWN if loop.draw else ()), "grid"])

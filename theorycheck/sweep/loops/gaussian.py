@@ -48,7 +48,7 @@ GAUSSIAN = Loop(
 )
 
 
-DIMENSION = {"dimension": Key(at_least(1))}
+DIMENSION = {"dimension": Key(at_least(1, 10**4))}
 CONDITION = {"condition": Key(number_from(1.0), 1.0)}
 
 

@@ -18,8 +18,8 @@ class Key(NamedTuple):
     default: Any = REQUIRED
 
 
-def at_least(least: int) -> Callable[[str, Any], int]:
-    return lambda name, value: checks.integer(name, value, least)
+def at_least(least: int, most: int = checks.LARGEST) -> Callable[[str, Any], int]:
+    return lambda name, value: checks.integer(name, value, least, most)
 
 
 def one_of(*allowed: str) -> Callable[[str, Any], str]:
@@ -70,5 +70,5 @@ def weight(name: str, value: Any) -> float:
     return checks.synthetic_weight(value)
 
 
-STEPS = {"steps": Key(at_least(0))}
+STEPS = {"steps": Key(at_least(0, 10**7))}
 KERNEL = {"kernel": Key(one_of("reduced", "literal"), "reduced")}
