@@ -20,7 +20,7 @@ class Row(TypedDict):
     workload: str
     ours_seconds: float
     baseline: str
-    baseline_seconds: NotRequired[float]
+    baseline_seconds: float
     ratio: float  # baseline_seconds/ours_seconds, the median over the turns: above 1, ours is faster
     spread: NotRequired[tuple[float, float]]  # quartiles of the turns' ratios
     unit: NotRequired[str]  # of work: a normal, a generation, …
@@ -30,7 +30,7 @@ class Row(TypedDict):
     fraction_of_limit: NotRequired[float]  # of its speed, where the baseline is what the hardware can do
     exponent: NotRequired[tuple[float, float, float]]  # of the growth of cost: lower quartile, median, upper
     added_mebibytes: NotRequired[float]  # to the peak memory of the baseline
-    peak_gib: NotRequired[float]  # where memory is what counts, and `ratio` is allowed/peak
+    peak_gib: NotRequired[float]  # of memory
 
 
 Clock = Callable[[], float]

@@ -87,7 +87,7 @@ def table(name: str, rows: list[Row]) -> Table:
             row["workload"] if row["workload"] != before else "",
             f"{row['ours_seconds']:.3g}",
             row["baseline"],
-            f"{row['baseline_seconds']:.3g}" if "baseline_seconds" in row else "",
+            f"{row['baseline_seconds']:.3g}",
             f"{row['ratio']:.3g}",
             f"{low:.3g}–{high:.3g}",
             f"{row['ours_ns']:.3g} ns/{row['unit']}" if "unit" in row else "",
