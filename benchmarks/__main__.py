@@ -46,17 +46,24 @@ def main(names: tuple[str, ...], path: str | None) -> None:
             raise click.UsageError(f"NAME must be a benchmark, got {name!r}; near it: {', '.join(near)}")
     console = Console(width=None if sys.stdout.isatty() else 170, quiet=path == "-")
     results = Results({})
+    stopped = False  # an interruption costs only the benchmark that has not ended
     try:
         with writing(path) as write:
-            for name in dict.fromkeys(names or NAMES):
-                with progress():
-                    say(name)
-                    results.rows[name] = list(importlib.import_module(f"benchmarks.{name}").rows())
-                # At once: an interruption costs only what has not ended.
-                console.print(table(name, results.rows[name]))
+            try:
+                for name in dict.fromkeys(names or NAMES):
+                    with progress():
+                        say(name)
+                        results.rows[name] = list(importlib.import_module(f"benchmarks.{name}").rows())
+                    console.print(table(name, results.rows[name]))
+            except KeyboardInterrupt:
+                if not results.rows:
+                    raise
+                stopped = True
             write(results)
     except ValueError as error:
         raise click.UsageError(str(error)) from error
+    if stopped:
+        raise KeyboardInterrupt
 
 
 def load() -> list[float]:

@@ -321,6 +321,18 @@ def test_nothing_is_written_where_a_benchmark_fails(monkeypatch, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_an_interrupt_keeps_the_rows_that_ended(tiny, monkeypatch, tmp_path):
+    def interrupted():
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(growth, "rows", interrupted)
+    target = tmp_path / "rows.json"
+    assert CliRunner().invoke(main, ["growth", "gaussian", "--json", str(target)]).exit_code == 1
+    assert not list(tmp_path.iterdir())
+    assert CliRunner().invoke(main, ["gaussian", "growth", "--json", str(target)]).exit_code == 1
+    assert [row["benchmark"] for row in json.loads(target.read_text())["rows"]] == ["gaussian"]
+
+
 def test_wrong_names_and_paths_are_refused_in_a_sentence(tiny, tmp_path):
     result = CliRunner().invoke(main, ["gausian"])
     assert result.exit_code == 2
