@@ -12,8 +12,9 @@ import pytest
 from scipy import integrate, optimize, stats
 from test_users import paths
 
+from theorycheck.loops import particles
 from theorycheck.sweep import run
-from theorycheck.sweep.loops import LOOPS
+from theorycheck.sweep.loops import LOOPS, curation_mixture
 from theorycheck.sweep.plan import plan
 
 
@@ -339,3 +340,88 @@ def test_no_two_states(change, message):
     grid = {"users": 10, "choices": 2, "steps": 1}
     with pytest.raises((ValueError, TypeError), match=message):
         plan({"loop": "curation-two-states", "grid": {**grid, **change}})
+
+
+# --- a mixture that users keep samples of -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("gamma", [0.3, 1.0, 40.0])
+@pytest.mark.parametrize(
+    ("mean", "scale"), [([-2.0, 0.0], [0.5, 0.5]), ([0.7, -0.1], [1e-3, 2.0]), ([9.0, -9.0], [0.1, 0.3])]
+)
+def test_expected_weight_under_a_mixture_by_quadrature(mean, scale, gamma):
+    model = particles.mixture([0.3, 0.7], np.reshape(mean, (2, 1)), scale)
+    expected = 0.0
+    for share, m, s in zip([0.3, 0.7], mean, scale, strict=True):
+        z = np.clip((0.0 - m) / s, -12, 12)  # where e^r has its kink
+        parts = ((-14, z), (z, 14))
+        found = [
+            integrate.quad(
+                lambda z, m=m, s=s: math.exp(-gamma * abs(m + s * z)) * stats.norm.pdf(z),
+                *part,
+                epsrel=1e-11,
+                epsabs=0,
+                limit=400,
+            )[0]
+            for part in parts
+        ]
+        expected += share * sum(found)
+    assert curation_mixture.mean_weight(model, gamma) == pytest.approx(expected, rel=1e-8)
+
+
+@pytest.mark.parametrize("synthetic_weight", [1.0, math.inf])
+def test_the_mixture_loop_is_the_one_that_numpy_runs(tmp_path, synthetic_weight):
+    grid = dict(users=6, choices=3, synthetic_weight=synthetic_weight, steps=2, rounds=2, separation=1.5)
+    (row,) = swept("curation-mixture", {**grid, "gamma": 2.0}, tmp_path, paths=8000).rows
+    rng, drawn = np.random.default_rng(5), []
+    own = 1.0 if synthetic_weight == math.inf else 0.5
+    real = np.linspace(-6, 4.5, 106) if own < 1 else np.zeros(0)
+    law = stats.norm.pdf(real[:, None], [-1.5, 0.0], 0.5).sum(axis=1)
+    law *= (1 - own) / (law.sum() or 1)
+    for _ in range(1500):
+        share, mean, scale = np.full(2, 0.5), np.array([-1.5, 0.0]), np.full(2, 0.5)
+        for _ in range(2):
+            kind = rng.choice(2, (6, 3), p=share / share.sum())
+            x = mean[kind] + scale[kind] * rng.standard_normal((6, 3))
+            chosen = np.argmax(-2.0 * abs(x) + rng.gumbel(size=x.shape), axis=1)  # Bradley–Terry of three
+            points = np.concatenate([x[np.arange(6), chosen], real])
+            mass = np.concatenate([np.full(6, own / 6), law])
+            for _ in range(2):
+                part = share * stats.norm.pdf(points[:, None], mean, scale)
+                part *= (mass / part.sum(axis=1))[:, None]
+                share = part.sum(axis=0)
+                for c in np.flatnonzero(share):  # who holds nothing stays where it is
+                    held = part[:, c] / share[c]
+                    mean[c] = held @ points
+                    scale[c] = max(math.sqrt(held @ (points - mean[c]) ** 2), 1e-6)
+        model = particles.Mixture(share, mean[:, None], scale)
+        drawn.append([curation_mixture.mean_weight(model, 2.0), share[-1]])
+    for name, values in zip(("mean_weight", "best_share"), np.transpose(drawn), strict=True):
+        error = values.std() / math.sqrt(len(values))
+        half = (row[f"{name}_high"] - row[f"{name}_low"]) / 2
+        assert abs(values.mean() - row[name]) < 4 * error * math.sqrt(1 + 1500 / 8000)
+        assert half < 0.1
+
+
+def test_the_mixture_before_it_is_refitted_and_once_it_is_too_narrow():
+    cell = dict(choices=2, synthetic_weight=math.inf, rounds=1, separation=2.0, gamma=1.0)
+    told = curation_mixture.tells({**cell, "steps": 0})
+    assert told["best_share"].limit == 0.5
+    told = curation_mixture.tells({**cell, "gamma": 50.0, "choices": 1000, "steps": 12})
+    assert told["best_share"].limit is None
+    assert told["best_share"].bounds == (0.0, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"users": 0}, "users must be at least 1, got 0"),
+        ({"choices": math.inf}, "choices must be an integer of at least 1, got inf"),
+        ({"rounds": 0}, "rounds must be at least 1, got 0"),
+        ({"separation": 0}, r"separation must be a number in \(0, 100\), got 0"),
+        ({"gamma": math.nan}, r"gamma must be a number in \(0, 100\), got nan"),
+    ],
+)
+def test_no_mixture_loop(change, message):
+    with pytest.raises((ValueError, TypeError), match=message):
+        plan({"loop": "curation-mixture", "grid": {"users": 10, "choices": 2, "steps": 1, **change}})

@@ -4,7 +4,7 @@ A loop is one entry of `LOOPS`: its keys, an example, what it tells of a cell (w
 whatever makes an interval valid), and how it draws. A loop without `draw` is computed, not simulated.
 """
 
-from theorycheck.sweep.loops import curation, finite_samples, gaussian, retraining
+from theorycheck.sweep.loops import curation, curation_mixture, finite_samples, gaussian, retraining
 from theorycheck.sweep.loops.entry import Cell, Loop, Quantity
 
 __all__ = ["LOOPS", "Cell", "Loop", "Quantity"]
@@ -18,4 +18,5 @@ LOOPS = {
     "curation": curation.POPULATION,
     "curation-particles": curation.PARTICLES,
     "curation-two-states": curation.CHAIN,
+    "curation-mixture": curation_mixture.MIXTURE,
 }
