@@ -53,7 +53,7 @@ def main(names: tuple[str, ...], path: str | None) -> None:
                 for name in dict.fromkeys(names or NAMES):
                     with progress():
                         say(name)
-                        results.rows[name] = list(importlib.import_module(f"benchmarks.{name}").rows())
+                        results.rows[name] = timed(name)
                     console.print(table(name, results.rows[name]))
             except KeyboardInterrupt:
                 if not results.rows:
@@ -64,6 +64,14 @@ def main(names: tuple[str, ...], path: str | None) -> None:
         raise click.UsageError(str(error)) from error
     if stopped:
         raise KeyboardInterrupt
+
+
+def timed(name: str) -> list[Row]:
+    """The rows of a benchmark; its errors are not the user's."""
+    try:
+        return list(importlib.import_module(f"benchmarks.{name}").rows())
+    except ValueError as error:
+        raise RuntimeError(f"the benchmark {name} failed: {error}") from error
 
 
 def load() -> list[float]:

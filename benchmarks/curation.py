@@ -205,7 +205,8 @@ def numpy_reduced(
     p = np.tile(p, (paths, 1))
     for _ in range(steps):
         with np.errstate(divide="ignore"):  # φ may underflow where its power is 0 anyhow
-            power = np.exp((choices - 1) * np.log1p(p @ change.T))
+            # Masses may sum to a little more than 1.
+            power = np.exp((choices - 1) * np.log1p(np.maximum(p @ change.T, -1)))
         kept = p * (power @ weight)
         p = rng.multinomial(users, kept / kept.sum(axis=1, keepdims=True)) / users
     return p

@@ -258,6 +258,12 @@ def test_particle_baseline_draws_the_same_law():
         check(row)
 
 
+def test_a_law_on_one_atom_is_no_trouble_to_the_reduced_baseline():
+    p = np.array([0.0, np.nextafter(1, 2)])
+    found = curation.numpy_reduced(np.random.default_rng(1), p, np.array([0.0, 1.0]), 2, 5, 3, 2)
+    assert (found == [0, 1]).all()
+
+
 def test_growth_is_fitted(monkeypatch):
     # Work that takes size^1.5 by its own clock.
     monkeypatch.setattr(
@@ -313,11 +319,13 @@ def test_json_holds_a_row_for_each_pair(tiny, tmp_path):
 
 def test_nothing_is_written_where_a_benchmark_fails(monkeypatch, tmp_path):
     def broken():
-        raise RuntimeError("no")
+        raise ValueError("no")
         yield
 
     monkeypatch.setattr(gaussian, "rows", broken)
-    assert CliRunner().invoke(main, ["gaussian", "--json", str(tmp_path / "rows.json")]).exit_code != 0
+    result = CliRunner().invoke(main, ["gaussian", "--json", str(tmp_path / "rows.json")])
+    assert isinstance(result.exception, RuntimeError)  # no bad usage
+    assert "the benchmark gaussian failed: no" in str(result.exception)
     assert list(tmp_path.iterdir()) == []
 
 
