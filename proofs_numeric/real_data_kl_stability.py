@@ -76,14 +76,16 @@ def recursion_is_solved(horizon, end=mixed.summit, rate=W * K / (1 + W)):
     rivals={"λ(K−1) = 1 + g": dict(part=1 + G)},
 )
 def recursion_converges(part=1 / (1 + G)):
-    """λ < 1/(K−1) gives λK/(1+λ) < 1 and M ≥ 1: M_t climbs to M, at that geometric rate.
+    """λ < 1/(K−1) gives λK/(1+λ) < 1 and M = 1 + 1/g: M_t climbs to M, at that geometric rate.
 
     No search: symbols decide all λ and K.
     """
     weight = part / (1 + H)  # K = 2 + H
     rate, end = sp.cancel(weight * (2 + H) / (1 + weight)), sp.cancel(mixed.summit(weight, 2 + H))
-    over = {G: Rationals(Fraction(1, 1000)), H: Rationals(0)}
-    return [below(rate, 1, over=over), at_least(end, 1, over=over)]
+    return [
+        below(0, sp.cancel((1 - rate) / G), over={G: Rationals(0), H: Rationals(0)}),
+        equals(end, 1 + 1 / G),
+    ]
 
 
 @theorem.forall(

@@ -58,6 +58,11 @@ def share(weight):
     return weight / (1 + weight)
 
 
+def real_part(weight):
+    """1/(1+λ)."""
+    return 1 / (1 + weight)
+
+
 FALSE_SHARES = {"1 for λ/(1+λ)": dict(constant=lambda weight: 1), "λ for λ/(1+λ)": dict(constant=lambda w: w)}
 
 # --- the proof, step by step --------------------------------------------------------------------------------
@@ -89,9 +94,7 @@ def variance_of_a_mixture(between=1):
         "λ/(1+λ)": dict(law=THREE, other=FiniteLaw((NONE, Fraction(1), NONE), THREE.a), floor=share),
     },
 )
-def real_data_keeps_the_variance(
-    law, other, choices, synthetic_weight=Fraction(3), floor=lambda w: 1 / (1 + w)
-):
+def real_data_keeps_the_variance(law, other, choices, synthetic_weight=Fraction(3), floor=real_part):
     """From any p, the next law is at least p_ref/(1+λ) everywhere, so its variance at least Var_ref/(1+λ)."""
     found = exact.step(other.p, law.a, choices, law.p, synthetic_weight)
     return [
@@ -108,7 +111,7 @@ def real_data_keeps_the_variance(
     sharp=1.01,
     rivals={"Var_ref": dict(floor=lambda w: Fraction(1)), "λ/(1+λ)": dict(floor=share)},
 )
-def worst_case_of_the_variance(choices, law, floor=lambda w: 1 / (1 + w)):
+def worst_case_of_the_variance(choices, law, floor=real_part):
     """No p_ref on three states breaks the bound, which is attained where that state has p_ref's mean."""
     middle = FiniteLaw((NONE, Fraction(1), NONE), law.a)
     return real_data_keeps_the_variance(law, middle, choices, floor=floor)[-1]

@@ -25,6 +25,7 @@ from theorycheck import (
     Theorem,
     at_least,
     at_most,
+    below,
     equals,
     mean,
 )
@@ -113,11 +114,6 @@ def gain_is_exact(law, choices, exchange=False, whole=False):
 # --- the bound ----------------------------------------------------------------------------------------------
 
 
-def violation_of_k(law, choices):
-    """By how much the rival K−1 → K overstates the gain."""
-    return exact.variance(law.p, law.a) - gain(law, choices)
-
-
 @theorem.forall(
     examples=150,
     rivals={
@@ -140,6 +136,36 @@ def gain_is_bounded_below(law, choices, factor=share, top=max, synthetic_weight=
     real = None if synthetic_weight == inf else synthetic_weight
     kept = exact.step(law.p, law.a, choices, synthetic_weight=real)
     return at_least(gain(law, choices, kept), factor(choices) * exact.variance(law.p, law.a) / top(law.a))
+
+
+X, P = sp.symbols("x p", positive=True)
+
+
+@theorem.symbolic(
+    scope="two states: K = 2 at all p and a = (x, 1), K = 5 at a = (½, 1)",
+    rivals={
+        "it is true at K = 2": dict(sign=-1),
+        "false at K = 5 and p = (½, ½)": dict(true_at=Fraction(1, 10)),
+        "true at K = 5 and p = (1/10, 9/10)": dict(false_at=Fraction(1, 2)),
+    },
+)
+def k_for_k_minus_one_can_be_false(sign=1, true_at=Fraction(1, 2), false_at=Fraction(1, 10)):
+    """The rival K−1 → K is false at K = 2, by p(1−p)(1−x)²·x/(1+x), and at K = 5 where the top is common.
+
+    There it is true at p = (½, ½) and false at p = (1/10, 9/10), a = (½, 1).
+    No search: symbols decide K = 2, and two laws are enough at K = 5.
+    """
+
+    def excess(low, top, a, choices):
+        law = FiniteLaw((low, top), (a, 1 + 0 * a))
+        return exact.variance(law.p, law.a) - gain(law, choices)
+
+    half = Fraction(1, 2)
+    return [
+        equals(sp.cancel(excess(P, 1 - P, X, 2) / (P * (1 - P) * (1 - X) ** 2)), sign * X / (1 + X)),
+        at_most(excess(true_at, 1 - true_at, half, 5), 0),
+        below(0, excess(false_at, 1 - false_at, half, 5)),
+    ]
 
 
 @theorem.certified(

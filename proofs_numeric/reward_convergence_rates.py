@@ -79,18 +79,21 @@ def gap_closes_geometrically(choices, rate=gap_rate):
     return equals(sp.cancel(kept / DELTA).subs(DELTA, 0), rate(choices, LOW))
 
 
+def others(choices, missing, rate):
+    """(1 − (1−δ)^{K−1})(K − ρ): what it can add to H that not all others are best."""
+    return (1 - (1 - missing) ** (choices - 1)) * (choices - rate)
+
+
 @theorem.forall(
     examples=80,
     rivals={
         "K + 1 for K": dict(law=NEARLY, choices=2, rate=lambda K, low: gap_rate(K + 1, low)),
         "a_2/a*": dict(law=NEARLY, choices=2, rate=lambda K, low: low),
-        "exactly ρ": dict(law=WIDE, choices=2, excess=lambda K, missing, rho: 0),
+        "exactly ρ": dict(law=WIDE, choices=2, excess=lambda *_: 0),
     },
 )
-def gap_closes_at_its_rate_from_any_law(
-    law, choices, rate=gap_rate, excess=lambda K, missing, rho: (K - 1) * missing * (K - rho)
-):
-    """H(a_2) ≥ ρ, and H(x) ≤ ρ + (K−1)δ_t(K − ρ) wherever x is not best, δ_t = 1 − p_t(top).
+def gap_closes_at_its_rate_from_any_law(law, choices, rate=gap_rate, excess=others):
+    """H(a_2) ≥ ρ, and H(x) ≤ ρ + (1 − (1−δ_t)^{K−1})(K − ρ) wherever x is not best, δ_t = 1 − p_t(top).
 
     Others weigh at most a*, and with probability (1−δ)^{K−1} all of them do. So p_t(a_2) ≥ p_0(a_2)·ρ^t and
     δ_{t+1} ≤ δ_t·(ρ + O(δ_t)): δ_t lies between two multiples of ρ^t, whatever lies below a_2.
@@ -114,15 +117,20 @@ def gap_closes_at_its_rate_from_any_law(
     rivals={
         "K − 1 for K": dict(side="below", rate=lambda K, low: gap_rate(K - 1, low)),
         "K + 1 for K": dict(side="above", rate=lambda K, low: gap_rate(K + 1, low)),
-        "exactly ρ": dict(side="above", excess=lambda K, missing, rho: 0),
+        "exactly ρ": dict(side="above", excess=lambda *_: 0),
+        "1 % less": dict(side="above", excess=lambda *some: Fraction(99, 100) * others(*some)),
     },
 )
-def worst_case_of_the_rate(
-    choices, side, law, rate=gap_rate, excess=lambda K, missing, rho: (K - 1) * missing * (K - rho)
-):
-    """No law on three atoms breaks a bound on H, and both are attained where nearly all mass is best."""
+def worst_case_of_the_rate(choices, side, law, rate=gap_rate, excess=others):
+    """No law on three atoms breaks a bound on H; the lower is attained where nearly all mass is best.
+
+    The excess over ρ is attained where a worthless state has the rest.
+    """
     least, *most = gap_closes_at_its_rate_from_any_law(law, choices, rate, excess)
-    return least if side == "below" else most
+    if side == "below":
+        return least
+    rho = least.left
+    return [at_most(found.left - rho, found.right - rho) for found in most]
 
 
 @theorem.certified(

@@ -115,6 +115,8 @@ def _require_conserved(mass: float, rising: np.ndarray, choices: float) -> None:
 class FixedPoint(NamedTuple):
     """A limit of the loop with real data: `p`, shape (m,), and the mass of a `condensate` at the top.
 
+    Points of a continuous law end short of the top: mass that is nearer to it than they counts as condensate.
+
     `residual` is Σ|T(p) − p| for one generation T, the condensate included; `steps` is what it took.
     """
 
