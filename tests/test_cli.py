@@ -415,3 +415,16 @@ def test_streams_that_take_nothing(coin, closed, status):
     assert done.returncode == status, done.stderr
     assert "Traceback" not in done.stderr
     assert status == 0 or "cannot write --json /dev/full: " in done.stderr
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no limit on the size of a file")
+def test_no_room_for_the_result(coin, tmp_path):
+    """The system's limit on the size of a file stops a write half-way, as a full disk does."""
+    path = tmp_path / "run.json"
+    path.write_text("before")
+    command = f"ulimit -f 1; {sys.executable} -m theorycheck verify {coin}::doubles --json {path}"
+    done = subprocess.run(command, shell=True, capture_output=True, text=True, encoding="utf-8")
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1] == f"theorycheck: cannot write --json {path}: File too large"
+    assert path.read_text() == "before"
+    assert list(tmp_path.glob(".*")) == []

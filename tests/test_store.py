@@ -224,6 +224,13 @@ def test_a_file_in_place_of_the_folder(tmp_path):
             opened(tmp_path / place)
 
 
+def test_a_folder_without_a_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ValueError, match=r"^--out must name a directory, got ''$"):
+        opened("")
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="permissions do not bind the superuser")
 def test_a_read_only_folder(tmp_path):
     tmp_path.chmod(0o500)

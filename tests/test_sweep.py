@@ -1,19 +1,23 @@
 """Sweeps: tables that are right, the same to the bit however they were made, and refusals in one sentence."""
 
 import csv
+import errno
 import io
 import itertools
 import json
 import math
+import os
 import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
 from scipy import stats
 
+import theorycheck
 from theorycheck.engine.executor import Executor
 from theorycheck.engine.store import LOG
 from theorycheck.sweep import cells, run
@@ -319,6 +323,36 @@ def test_another_sweep_in_the_same_folder_is_refused(tmp_path):
         swept(other, tmp_path)
     with pytest.raises(ValueError, match=r"there paths is 400, here 401$"):
         swept({**SMALL, "paths": 401}, tmp_path)
+
+
+@pytest.mark.parametrize("full", ["table.csv", "provenance.json"])
+def test_no_room_for_the_table_loses_nothing(tmp_path, monkeypatch, full):
+    whole, write = swept(SMALL, tmp_path / "whole"), Path.write_bytes
+
+    def half(path, data):
+        write(path, data[:10] if full in path.name else data)
+        if full in path.name:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(Path, "write_bytes", half)
+    with pytest.raises(ValueError, match=f"^cannot write {tmp_path / full}: No space left on device$"):
+        swept(SMALL, tmp_path)
+    monkeypatch.undo()
+    assert sorted(path.name for path in tmp_path.glob("*.*")) == [LOG, *["table.csv"][full == "table.csv" :]]
+    monkeypatch.setattr(run, "row", None)  # nothing is drawn again
+    assert swept(SMALL, tmp_path).to_csv() == whole.to_csv()
+
+
+def test_a_folder_in_place_of_the_table(tmp_path):
+    (tmp_path / "table.csv").mkdir()
+    with pytest.raises(ValueError, match=f"^cannot write {tmp_path / 'table.csv'}: Is a directory$"):
+        swept(SMALL, tmp_path)
+
+
+def test_provenance_is_of_the_code_that_began(tmp_path, monkeypatch):
+    before = theorycheck.__version__
+    table = swept(SMALL, tmp_path, tell=lambda *_: monkeypatch.setattr(theorycheck, "__version__", "edited"))
+    assert table.provenance["version"] == before
 
 
 # --- what is refused ----------------------------------------------------------------------------------------

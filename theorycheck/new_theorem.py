@@ -44,6 +44,6 @@ def write(key: str, loop: str, folder: Path = Path()) -> Path:
     text, path = template(key, loop), folder / f"{key.replace('-', '_')}.py"
     if path.exists() or path.is_symlink():
         raise ValueError(f"{path} is already there, and is left as it is")
-    with replacing(path, str(path)) as file:
-        file.write(text.encode("utf-8"))
+    with replacing(path, str(path)) as write:
+        write(text.encode("utf-8"))
     return path

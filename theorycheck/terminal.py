@@ -10,7 +10,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -78,33 +78,47 @@ def writing(path: str | None, form: str = "json", option: str | None = None, **d
     if target.exists() and not target.is_file():
         # A pipe or a device is written to, not replaced.
         def put(run: Any) -> None:
-            try:
+            with _told(told):
                 target.write_text(text(run), encoding="utf-8")
-            except OSError as error:
-                raise ValueError(f"cannot write {told}: {error.strerror}") from error
 
         yield put
         return
-    with replacing(target, told) as file:
-        yield lambda run: file.write(text(run).encode("utf-8"))
+    with replacing(target, told) as write:
+        yield lambda run: write(text(run).encode("utf-8"))
 
 
 @contextlib.contextmanager
-def replacing(target: Path, told: str) -> Iterator[BinaryIO]:
-    """A file that takes the place of `target` once all is written; `told` is what messages call it."""
-    try:
+def replacing(target: Path, told: str) -> Iterator[Callable[[bytes], None]]:
+    """A function that writes what takes the place of `target` in the end; `told` is what messages call it.
+
+    Raises ValueError, with `target` as it was, where it cannot be written: at once, or when the disk is full.
+    """
+    with _told(told):
         handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
-    except OSError as error:
-        raise ValueError(f"cannot write {told}: {error.strerror}") from error
-    UNFINISHED.add(Path(name))
+        os.close(handle)
+    temporary = Path(name)
+
+    def write(data: bytes) -> None:
+        with _told(told):
+            temporary.write_bytes(data)
+
+    UNFINISHED.add(temporary)
     try:
-        with os.fdopen(handle, "wb") as file:
-            yield file
+        yield write
         # mkstemp keeps the file to its owner; the result gets the permissions of any new file.
         mask = os.umask(0)
         os.umask(mask)
-        os.chmod(name, 0o666 & ~mask)
-        os.replace(name, target)
+        with _told(told):
+            temporary.chmod(0o666 & ~mask)
+            temporary.replace(target)
     finally:
-        Path(name).unlink(missing_ok=True)
-        UNFINISHED.discard(Path(name))
+        temporary.unlink(missing_ok=True)
+        UNFINISHED.discard(temporary)
+
+
+@contextlib.contextmanager
+def _told(told: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise ValueError(f"cannot write {told}: {error.strerror}") from error

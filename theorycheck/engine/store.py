@@ -38,6 +38,8 @@ class Store:
     """
 
     def __init__(self, folder: str | os.PathLike[str], identity: Mapping[str, Any]) -> None:
+        if not os.fspath(folder):  # a shell's variable that is not set, say: not the folder that we are in
+            raise ValueError("--out must name a directory, got ''")
         self.folder = Path(folder)
         self.path = self.folder / LOG
         self.damaged = 0  # lines that were not what was written

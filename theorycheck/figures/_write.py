@@ -46,16 +46,16 @@ def write(
     figure = find(name)
     paths = [folder / f"{name}.{ending}" for ending in ("csv", "txt", *formats)]
     with contextlib.ExitStack() as stack:
-        files = [stack.enter_context(replacing(path, str(path))) for path in paths]
+        writers = [stack.enter_context(replacing(path, str(path))) for path in paths]
         executor = Executor(workers)
         try:
             table = figure.compute(Given(Draw(seed, name, executor), run, tell))
         finally:
             executor.close()
-        files[0].write(table.to_csv().encode())
-        files[1].write(caption(figure, table, seed, command).encode())
-        for file, form in zip(files[2:], formats, strict=True):
-            file.write(picture(figure, table, form))
+        writers[0](table.to_csv().encode())
+        writers[1](caption(figure, table, seed, command).encode())
+        for put, form in zip(writers[2:], formats, strict=True):
+            put(picture(figure, table, form))
     return paths
 
 

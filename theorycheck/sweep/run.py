@@ -98,13 +98,14 @@ def sweep(
         opened.callback(store.close)
         executor = chosen(workers, cluster)
         opened.callback(executor.close)
+        origin = provenance(executor.workers)  # before anybody edits the files
         rows = _rows(plan, store, executor, _Progress(plan, tell))
         table = Table(
             rows,
             {
                 "schema": SCHEMA,
                 "command": command,
-                **provenance(executor.workers),
+                **origin,
                 "settings": plan.settings,
                 "cells": len(rows),
                 "level": plan.level,
@@ -114,8 +115,8 @@ def sweep(
         data = table.to_csv().encode() if form == "csv" else table.to_parquet()
         for target, text in ((f"table.{form}", data), ("provenance.json", table.to_json().encode())):
             path = Path(out) / target
-            with replacing(path, str(path)) as file:
-                file.write(text)
+            with replacing(path, str(path)) as write:
+                write(text)
     return table
 
 
