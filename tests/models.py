@@ -3,7 +3,7 @@
 import numpy as np
 import sympy as sp
 
-from theorycheck.loops.retraining.families import LOCATION
+from theorycheck.loops.retraining.families import LOCATION, SCALE
 from theorycheck.loops.retraining.family import HALF_LINE, LINE, Family, X
 
 FIRST, SECOND = sp.symbols("a b", positive=True)
@@ -21,6 +21,23 @@ EXPONENTIAL = Family(
     sp.log(SECOND) - SECOND * X,
     lambda rng, theta, size: rng.exponential(1 / theta[0], size),
     lambda points: [1 / float(np.sum(points.weight * points.x))],
+    HALF_LINE,
+)
+# The slope in x of its Hessian grows like e^−x: no float holds it far out.
+GUMBEL = Family(
+    "gumbel",
+    (LOCATION, SCALE),
+    -(X - LOCATION) / SCALE - sp.exp(-(X - LOCATION) / SCALE) - sp.log(SCALE),
+    lambda rng, theta, size: rng.gumbel(theta[0], theta[1], size),
+    lambda points: [0.0, 1.0],
+)
+# At small x its derivatives are what is left of terms that cancel.
+INVERSE_GAUSSIAN = Family(
+    "inverse Gaussian",
+    (FIRST, SECOND),
+    (sp.log(SECOND / (2 * sp.pi)) - 3 * sp.log(X) - SECOND * (X - FIRST) ** 2 / (FIRST**2 * X)) / 2,
+    lambda rng, theta, size: rng.wald(theta[0], theta[1], size),
+    lambda points: [float(np.sum(points.weight * points.x)), 1.0],
     HALF_LINE,
 )
 

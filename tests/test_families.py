@@ -10,6 +10,7 @@ import sympy as sp
 from models import EXPONENTIAL, GAMMA
 from scipy import integrate, stats
 
+from theorycheck.loops.retraining.consistency import checked
 from theorycheck.loops.retraining.families import gaussian, logistic, mixture, student
 from theorycheck.loops.retraining.family import HALF_LINE, LINE
 from theorycheck.loops.retraining.laws import Mixture, cdf
@@ -142,7 +143,7 @@ def test_distribution(family, law, density, theta):
 
 @each
 def test_a_family_is_what_it_says(family, law, density, theta):
-    family.checked(theta)
+    checked(family, theta)
     frame = family.frame(theta)
     quartiles = [law(*theta).ppf(q) for q in (0.25, 0.5, 0.75)] if hasattr(law(*theta), "ppf") else None
     if quartiles:

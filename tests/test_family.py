@@ -1,5 +1,6 @@
 """What every family does: points, chart, checks; and what a badly written one is told."""
 
+import dataclasses
 import math
 
 import mpmath as mp
@@ -9,6 +10,7 @@ import sympy as sp
 from models import GAMMA, NORMAL, wrong
 
 from theorycheck.formula import expit, softplus
+from theorycheck.loops.retraining.consistency import checked
 from theorycheck.loops.retraining.families import LOCATION, SCALE, gaussian, logistic, mixture, student
 from theorycheck.loops.retraining.family import HALF_LINE, Family, X
 from theorycheck.loops.retraining.laws import Points
@@ -104,6 +106,26 @@ def test_the_search_for_a_mixture_starts_at_its_parts():
     assert 4.8 < high < 5.2
 
 
+MOVED = NORMAL.subs(X, X - LOCATION)
+WEIGHT = sp.Symbol("w", positive=True)
+
+
+def shared(weight):
+    return lambda rng, theta, size: np.where(
+        rng.random(size) < weight(theta[0]), rng.standard_normal(size), rng.normal(5, 1, size)
+    )
+
+
+# A weight w in (0, 1): there is no density beyond 1.
+SHARED = Family(
+    "shared",
+    (WEIGHT,),
+    NORMAL + sp.log(WEIGHT) + softplus(sp.log((1 - WEIGHT) / WEIGHT) + 5 * X - sp.Rational(25, 2)),
+    shared(lambda w: w),
+    None,
+)
+
+
 BAD = [
     (lambda: student(0), ValueError, r"degrees must lie in \(0, inf\), got 0"),
     (lambda: student(-2, 1), ValueError, r"degrees must lie in \(0, inf\), got -2"),
@@ -143,12 +165,12 @@ BAD = [
     ),
     # Mass 1 at θ = 0 only, with a slope there or a curvature.
     (
-        lambda: Family("mine", (LOCATION,), NORMAL + LOCATION, wrong().sample, None).checked(np.zeros(1)),
+        lambda: checked(Family("mine", (LOCATION,), NORMAL + LOCATION, wrong().sample, None), np.zeros(1)),
         ValueError,
         r"log_density of mine must integrate to 1 for every θ, .* at θ = \[0.0\]",
     ),
     (
-        lambda: Family("mine", (LOCATION,), NORMAL + LOCATION**2, wrong().sample, None).checked(np.zeros(1)),
+        lambda: checked(Family("mine", (LOCATION,), NORMAL + LOCATION**2, wrong().sample, None), np.zeros(1)),
         ValueError,
         "log_density of mine must integrate to 1 for every θ",
     ),
@@ -169,26 +191,64 @@ BAD = [
         r"sample of mine must stay within \(0.0, inf\), got -",
     ),
     (
-        lambda: wrong(draw=lambda rng, t, n: 1.05 * rng.normal(size=n)).checked(np.zeros(1)),
+        lambda: checked(wrong(draw=lambda rng, t, n: 1.05 * rng.normal(size=n)), np.zeros(1)),
         ValueError,
         r"sample of mine must draw from its log_density, .* at distance 0.01\d at θ = \[0.0\]",
     ),
     (
-        lambda: wrong(draw=lambda rng, t, n: 0.05 + rng.normal(size=n)).checked(np.zeros(1)),
+        lambda: checked(wrong(draw=lambda rng, t, n: 0.05 + rng.normal(size=n)), np.zeros(1)),
         ValueError,
         "sample of mine must draw from its log_density, got laws at distance 0.0",
     ),
     (
-        lambda: wrong(density=-(X**2) / 2).checked(np.zeros(1)),
+        lambda: checked(wrong(density=-(X**2) / 2), np.zeros(1)),
         ValueError,
         r"log_density of mine must integrate to 1 over \(-inf, inf\), got 2.50663 at θ = \[0.0\]",
     ),
     (
-        lambda: wrong(density=-(X**2) / 2 - sp.log(2 * sp.pi) / 2 + sp.Rational(2, 10**6)).checked(
-            np.zeros(1)
+        lambda: checked(
+            wrong(density=-(X**2) / 2 - sp.log(2 * sp.pi) / 2 + sp.Rational(2, 10**6)), np.zeros(1)
         ),
         ValueError,
         r"log_density of mine must integrate to 1 over \(-inf, inf\), got 1 at",
+    ),
+    # Right at θ alone.
+    (
+        lambda: checked(wrong(draw=lambda rng, t, n: rng.normal(size=n)), np.zeros(1)),
+        ValueError,
+        r"sample of mine must draw from its log_density, got laws at distance 0.\d* at θ = \[0.\d*\]",
+    ),
+    (
+        lambda: checked(
+            dataclasses.replace(logistic(), sample=lambda rng, t, n: rng.logistic(t[0], 2, n)),
+            np.array([3.0, 2.0]),
+        ),
+        ValueError,
+        r"sample of logistic must draw from its log_density, .* at θ = \[3.0, 2.8\d*\]",
+    ),
+    (
+        # Shape and rate together leave a gamma law nearly where it was.
+        lambda: checked(
+            dataclasses.replace(GAMMA, sample=lambda rng, t, n: rng.gamma(400, 1 / 400, n)),
+            np.array([400.0, 400.0]),
+        ),
+        ValueError,
+        r"sample of gamma must draw from its log_density, .* at θ = \[4\d\d\.\d*, 400.0\]",
+    ),
+    (
+        lambda: checked(dataclasses.replace(SHARED, sample=shared(lambda w: 0.9)), np.array([0.9])),
+        ValueError,
+        r"sample of shared must draw from its log_density, .* at θ = \[0.\d*\]",
+    ),
+    (
+        lambda: checked(Family("mine", (LOCATION,), MOVED + LOCATION**4, wrong().sample, None), np.zeros(1)),
+        ValueError,
+        r"log_density of mine must integrate to 1 over .*, got 1.06449 at θ = \[0.\d*\]",
+    ),
+    (
+        lambda: checked(mixture(0.5), np.array([0.0, 1e6])),
+        ValueError,
+        r"the quadrature for mixture\(0.5\) must resolve its density, got .* at θ = \[0.0, 1000000.0\]",
     ),
     (
         lambda: wrong(density=-sp.sqrt(X)).evaluate("score", np.array([1.0, -4.0]), np.zeros(1)),
@@ -211,8 +271,18 @@ def test_bad_families(call, error, sentence):
         call()
 
 
+@pytest.mark.parametrize("weight", [0.02, 0.5, 0.9, 0.98, 0.9999])
+def test_a_parameter_is_not_tried_where_there_is_no_density(weight):
+    checked(SHARED, np.array([weight]))
+
+
+def test_what_a_density_does_not_depend_on_is_not_tried():
+    idle = sp.Symbol("idle", real=True)
+    checked(Family("mine", (LOCATION, idle), MOVED, wrong().sample, None), np.array([0.3, 7.0]))
+
+
 def test_a_density_may_be_off_by_a_millionth():
-    wrong(density=-(X**2) / 2 - sp.log(2 * sp.pi) / 2 + sp.Rational(9, 10**7)).checked(np.zeros(1))
+    checked(wrong(density=-(X**2) / 2 - sp.log(2 * sp.pi) / 2 + sp.Rational(9, 10**7)), np.zeros(1))
 
 
 def test_a_user_may_name_another_variable():

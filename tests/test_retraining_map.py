@@ -263,11 +263,9 @@ def test_the_best_of_several_maxima(data):
 )
 def test_the_search_starts_from_the_whole_and_from_four_quarters(law, monkeypatch):
     loop, parts = Retraining(logistic(), law), []
-    uphill = Retraining._uphill
+    start = Retraining._start
     monkeypatch.setattr(
-        Retraining,
-        "_uphill",
-        lambda self, part, whole: parts.append(part.weight.sum()) or uphill(self, part, whole),
+        Retraining, "_start", lambda self, part: parts.append(part.weight.sum()) or start(self, part)
     )
     _ = loop.maxima
     assert 3 <= len(parts) <= 5

@@ -37,6 +37,13 @@ logistic = families.logistic()
 def changed(**parts):
     return dataclasses.replace(logistic, name="mine", **parts)
 
+def capped():  # its variance 1 + 1/s stays above that of narrow data
+    def draw(rng, theta, size):
+        return rng.normal(0, math.sqrt(1 + 1 / theta[0]), size)
+    variance = 1 + 1 / s
+    density = -X**2 / variance / 2 - sp.log(2 * sp.pi * variance) / 2
+    return Family("capped", (s,), density, draw, lambda points: [1.0])
+
 def exponential():
     def draw(rng, theta, size):
         return rng.exponential(theta[0], size)
@@ -240,11 +247,20 @@ BAD = [
     ),
     ("changed(sample=lambda rng, theta, size: rng.normal(0, 5, size))", "stats.norm()", ["sample of mine"]),
     ("changed(sample=lambda rng, theta, size: None)", "stats.norm()", ["sample of mine", "finite numbers"]),
-    ("changed(log_density=logistic.log_density + 1)", "stats.norm()", ["integrate to 1", "2.71828"]),
     (
-        "changed(log_density=logistic.log_density + m**2)",
+        "changed(sample=lambda rng, theta, size: rng.logistic(0, 1, size))",
+        "stats.logistic()",
+        ["sample of mine"],
+    ),
+    ("changed(log_density=logistic.log_density + 1)", "stats.norm()", ["integrate to 1", "2.71828"]),
+    # Their likelihood has no maximum, but that is not what is wrong with them.
+    ("changed(log_density=logistic.log_density + m**2)", "stats.norm()", ["integrate to 1 for every θ"]),
+    ("changed(log_density=logistic.log_density + sp.log(s))", "stats.norm()", ["integrate to 1", "mine"]),
+    ("capped()", "stats.norm(0, 0.5)", ["stopped at θ =", "gradient", "capped"]),
+    (
+        "dataclasses.replace(families.gaussian(1), fit=lambda points: [1e308])",
         "stats.norm()",
-        ["stopped at θ =", "gradient", "mine"],
+        ["stopped at θ = [1e+308]", "gaussian"],
     ),
     ("changed(fit=lambda points: [0])", "stats.norm()", ["fit of mine", "2 numbers"]),
     ("logistic", "[3]", ["data", "all equal for logistic", "got 1 of 3"]),

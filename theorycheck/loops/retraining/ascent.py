@@ -23,6 +23,7 @@ def value(family: Family, points: Points, theta: np.ndarray) -> np.ndarray:
     return np.sum(points.weight * family.evaluate("log_density", points.x, theta)[0], axis=-1)
 
 
+@np.errstate(over="ignore", invalid="ignore")  # it tells itself where it stopped
 def ascend(family: Family, points: Points, start: np.ndarray, reach: float) -> np.ndarray:
     """The maximum of E log p_θ uphill of each start, shape (…, p); no step is longer than `reach`.
 

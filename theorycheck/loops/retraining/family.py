@@ -89,21 +89,30 @@ class Family:
         """ "log_density", "score" ∇_θ, "hessian" ∇²_θ, "slope" ∂_x∇²_θ or "tilt" ∂_x∇_θ of log p_θ(x).
 
         `x` has shape (…, N) and `theta` (…, p); the result has shape (terms, …, N), matrices row by row.
-        Raises ValueError where the density's logarithm is not finite.
+        Raises ValueError where a derivative is not finite.
         """
-        entries = np.moveaxis(np.asarray(theta, float), -1, 0)[..., None]
-        with np.errstate(all="ignore"):
-            terms = self._functions[name](x, *entries)
-        shape = np.broadcast_shapes(np.shape(x), entries.shape[1:])
-        values = np.empty((len(terms), *shape))
-        for value, term in zip(values, terms, strict=True):
-            value[...] = term
-        if name != "log_density" and not np.isfinite(values).all():
+        values = self.values(name, x, theta)
+        return values if name == "log_density" else self.finite(name, x, theta, values)
+
+    def finite(self, name: str, x: np.ndarray, theta: np.ndarray, values: np.ndarray) -> np.ndarray:
+        """The `values` given; ValueError, with the place, where one is not finite."""
+        if not np.isfinite(values).all():
             bad = np.argwhere(~np.isfinite(values))[0][1:]
             raise ValueError(
                 f"log_density of {self.name} must be smooth, got no finite {NAMES.get(name, name)} "
-                f"at x = {np.broadcast_to(x, shape)[tuple(bad)]:.6g}, θ = {np.asarray(theta).tolist()}"
+                f"at x = {np.broadcast_to(x, values.shape[1:])[tuple(bad)]:.6g}, "
+                f"θ = {np.asarray(theta).tolist()}"
             )
+        return values
+
+    def values(self, name: str, x: np.ndarray, theta: np.ndarray) -> np.ndarray:
+        """What `evaluate` gives, with infinities and NaN where they are."""
+        entries = np.moveaxis(np.asarray(theta, float), -1, 0)[..., None]
+        with np.errstate(all="ignore"):
+            terms = self._functions[name](x, *entries)
+        values = np.empty((len(terms), *np.broadcast_shapes(np.shape(x), entries.shape[1:])))
+        for value, term in zip(values, terms, strict=True):
+            value[...] = term
         return values
 
     def frame(self, theta: np.ndarray) -> tuple[float, float]:
@@ -158,39 +167,3 @@ class Family:
         low, high = self.chart(frame, np.array([-_REACH / 2, _REACH / 2]))[0]
         terms = np.abs(x) * weight
         return float(terms.sum()) if terms[(x < low) | (x > high)].sum() <= 0.1 * terms.sum() else math.inf
-
-    def _conserves(self, theta: np.ndarray, frame: tuple[float, float]) -> None:
-        """ValueError unless ∫p_θ has neither slope nor curvature in θ: E s = 0, E(∇²log p + ssᵀ) = 0."""
-        x, weight = self.points(theta, frame, 2)
-        score = self.evaluate("score", x, theta)
-        spread = (score * weight) @ score.T
-        curvature = (self.evaluate("hessian", x, theta) @ weight).reshape(spread.shape) + spread
-        size = np.sqrt(np.diag(spread))
-        if (np.abs(score @ weight) > 1e-5 * size).any() or (
-            np.abs(curvature) > 1e-5 * np.outer(size, size)
-        ).any():
-            raise ValueError(
-                f"log_density of {self.name} must integrate to 1 for every θ, got a mass that changes with θ "
-                f"at θ = {theta.tolist()}"
-            )
-
-    def checked(self, theta: np.ndarray) -> None:
-        """ValueError unless the density integrates to 1 and the sampler draws from it, at θ."""
-        frame = self.frame(theta)
-        mass = float(self.points(theta, frame, 1).weight.sum())
-        if abs(mass - 1) > 1e-6:
-            raise ValueError(
-                f"log_density of {self.name} must integrate to 1 over {self.support}, got {mass:.6g} "
-                f"at θ = {theta.tolist()}"
-            )
-        self._conserves(theta, frame)
-        drawn = np.sort(self.sample(np.random.default_rng(1), theta, 200_000))
-        distribution = np.interp(drawn, *self.distribution(theta))
-        ranks = np.arange(drawn.size + 1) / drawn.size
-        gap = float(np.maximum(np.abs(distribution - ranks[1:]), np.abs(distribution - ranks[:-1])).max())
-        # Dvoretzky–Kiefer–Wolfowitz at level 1e−9.
-        if gap > np.sqrt(np.log(2e9) / (2 * drawn.size)):
-            raise ValueError(
-                f"sample of {self.name} must draw from its log_density, got laws at distance {gap:.3f} "
-                f"at θ = {theta.tolist()}"
-            )

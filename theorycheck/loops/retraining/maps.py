@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from theorycheck import checks
-from theorycheck.loops.retraining import laws
+from theorycheck.loops.retraining import consistency, laws
 from theorycheck.loops.retraining.ascent import ascend, derivatives, value
 from theorycheck.loops.retraining.family import Family
 from theorycheck.loops.retraining.laws import Points
@@ -67,7 +67,7 @@ class Retraining:
     def best(self) -> np.ndarray:
         """θ* = argmax E_data log p_θ, shape (p,): the highest of `maxima`."""
         found = self.maxima[0]
-        self.family.checked(found)
+        consistency.checked(self.family, found)
         return found
 
     @functools.cached_property
@@ -82,13 +82,17 @@ class Retraining:
         x, weight = points.x[order], points.weight[order]
         # An atom belongs to the quarter that holds the middle of its step; rounding must not make a fifth.
         quarter = np.minimum(4 * (np.cumsum(weight) - weight / 2) / weight.sum(), 3).astype(int)
-        found = [self._uphill(points, points)]
+        start = self._start(points)
+        # The likelihood of what is no density need not have a maximum.
+        consistency.integrates(self.family, start, resolved=False)
+        found = [self._uphill(start, points)]
         self._converges(points, found[0])
         for part in np.unique(quarter):
             inside = quarter == part
             try:
                 with np.errstate(all="ignore"):
-                    theta = self._uphill(Points(x[inside], weight[inside] / weight[inside].sum()), points)
+                    start = self._start(Points(x[inside], weight[inside] / weight[inside].sum()))
+                    theta = self._uphill(start, points)
             except (ValueError, ArithmeticError):
                 continue  # a quarter's fit need not be a model from which the ascent succeeds
             near = 1e-3 * self._frame(theta)[1]
@@ -98,8 +102,8 @@ class Retraining:
         # A flat maximum is found more than once: the first stands unless another is clearly higher.
         return np.stack(found)[np.argsort(-np.round(heights, 9), kind="stable")]
 
-    def _uphill(self, part: Points, points: Points) -> np.ndarray:
-        """The maximum of E log p_θ over `points` uphill of the family's fit to `part`."""
+    def _start(self, part: Points) -> np.ndarray:
+        """The family's fit to `part`."""
         start = np.asarray(self.family.fit(part), float)
         if start.shape != (len(self.family.parameters),) or not np.isfinite(start).all():
             raise ValueError(
@@ -111,6 +115,10 @@ class Retraining:
                     f"fit of {self.family.name} must keep {symbol} positive, got {number:.6g}; are the "
                     "observations all equal?"
                 )
+        return start
+
+    def _uphill(self, start: np.ndarray, points: Points) -> np.ndarray:
+        """The maximum of E log p_θ over `points` uphill of a start."""
         return ascend(self.family, points, start, self._frame(start)[1])
 
     def _converges(self, points: Points, theta: np.ndarray) -> None:

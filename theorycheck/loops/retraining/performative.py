@@ -19,7 +19,7 @@ from theorycheck.loops.retraining import examples, families, laws
 from theorycheck.loops.retraining.ascent import derivatives
 from theorycheck.loops.retraining.family import LINE, Family
 from theorycheck.loops.retraining.maps import Retraining, shares, weights
-from theorycheck.loops.retraining.stability import supremum
+from theorycheck.loops.retraining.suprema import supremum
 
 Atoms = list[tuple[Any, Any]]  # pairs (atom, mass)
 WEIGHTS = np.array([0.1, 0.5, 2.0, 20.0])

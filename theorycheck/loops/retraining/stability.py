@@ -8,14 +8,11 @@ from numbers import Real
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy import optimize
 
 from theorycheck.loops.retraining import rates, transport
-from theorycheck.loops.retraining.family import LINE, Family
+from theorycheck.loops.retraining.family import Family
 from theorycheck.loops.retraining.maps import Retraining, weights
-
-_FAR, _NEAR = 28.0, 14.0  # a supremum over x is sought up to e^28 scales out, and must not grow beyond e^14
-_FINE = {"xatol": 1e-10, "fatol": 1e-13}  # of a polish
+from theorycheck.loops.retraining.suprema import supremum
 
 
 class Constants(NamedTuple):
@@ -92,68 +89,6 @@ def constants(loop: Retraining, radius: float = 0.0) -> Constants:
         )
     lipschitz = supremum(family, "slope", theta, radius)
     return Constants(theta, float(-curvature[-1]), lipschitz, radius, epsilon, error)
-
-
-def supremum(family: Family, name: str, theta: np.ndarray, radius: float = 0.0) -> float:
-    """sup ‖·‖₂ over all x and ‖θ' − θ‖ ≤ `radius` of ∂_x∇²_θ log p ("slope") or ∂_x∇_θ log p ("tilt").
-
-    The largest value on a grid of x and of θ' (centre, half radius, sphere), polished. Infinite where the
-    norm keeps growing with |x|.
-    """
-    if radius and (theta[family.positive] <= radius).any():
-        raise ValueError(f"radius must keep scales positive around θ* = {theta.tolist()}, got {radius}")
-    frame = family.frame(theta)
-    p = len(theta)
-
-    def norm(w: np.ndarray, at: np.ndarray) -> np.ndarray:
-        terms = family.evaluate(name, family.chart(frame, w)[0], at)
-        sizes: np.ndarray = np.linalg.norm(terms, axis=0)
-        if p > 1:
-            # At most √p times the spectral norm, which is worked out where it may be the largest.
-            counts = sizes >= sizes.max() / np.sqrt(p)
-            sizes[counts] = np.linalg.norm(terms[:, counts].T.reshape(-1, len(terms) // p, p), 2, axis=(1, 2))
-        return sizes
-
-    far, near = (
-        np.arcsinh(np.exp(size) if family.support == LINE else size / frame[1]) for size in (_FAR, _NEAR)
-    )
-    grid = np.linspace(-far, far, 6001)
-    centres = theta + radius * _ball(p) if radius else theta[None]
-    sizes = np.stack([norm(grid, at) for at in centres])
-    if sizes.max() > 1.5 * sizes[:, np.abs(grid) <= near].max():
-        return math.inf
-    row, column = np.unravel_index(sizes.argmax(), sizes.shape)
-
-    # Polished from the best point, with steps of the grid's own spacing.
-    spacing = grid[1] - grid[0]
-    if radius == 0:
-        polished = optimize.minimize_scalar(
-            lambda w: -norm(np.array([w]), theta)[0],
-            bounds=(grid[column] - spacing, grid[column] + spacing),
-            method="bounded",
-            options={"xatol": 1e-10},
-        )
-    else:
-
-        def missing(point: np.ndarray) -> float:
-            shift = point[1:] / max(1.0, float(np.linalg.norm(point[1:])))
-            return -norm(point[:1], theta + radius * shift)[0]
-
-        start = np.append(grid[column], (centres[row] - theta) / radius)
-        simplex = start + np.vstack([np.zeros(p + 1), np.diag([spacing, *np.full(p, 0.1)])])
-        polished = optimize.minimize(
-            missing, start, method="Nelder-Mead", options={**_FINE, "initial_simplex": simplex}
-        )
-    return max(float(sizes.max()), -float(polished.fun))
-
-
-def _ball(p: int) -> np.ndarray:
-    """Points of the unit ball in ℝ^p: its centre, and two spheres."""
-    directions = np.vstack([np.eye(p), -np.eye(p)])
-    if p > 1:
-        drawn = np.random.default_rng(0).standard_normal((64, p))
-        directions = np.vstack([directions, drawn / np.linalg.norm(drawn, axis=1, keepdims=True)])
-    return np.vstack([np.zeros((1, p)), directions / 2, directions])
 
 
 def stability(
