@@ -394,6 +394,33 @@ def test_an_interrupt_stops_at_once_and_leaves_nothing(tmp_path, number, patienc
     assert list(tmp_path.iterdir()) == []
 
 
+READERS = {
+    "gone": "import sys, time\nprint('ready', file=sys.stderr, flush=True)\ntime.sleep(30)\n",
+    "asleep": (
+        "import sys\nprint('ready', file=sys.stderr, flush=True)\nwhile True: sys.stderr.write('.' * 10**6)\n"
+    ),
+}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no SIGINT for a child process")
+@pytest.mark.parametrize("reader", READERS)
+def test_an_interrupt_needs_no_reader(tmp_path, reader):
+    """Ctrl-C ends a whole pipeline, whichever part of it first."""
+    path = tmp_path / "own.py"
+    path.write_text(READERS[reader])
+    command = [sys.executable, "-c", MAIN, "verify", str(path)]
+    with subprocess.Popen(command, stderr=subprocess.PIPE) as process:
+        try:
+            assert process.stderr.readline() == b"ready\n"
+            time.sleep(0.5)
+            if reader == "gone":
+                process.stderr.close()
+            process.send_signal(signal.SIGINT)
+            assert process.wait(timeout=20) == 130
+        finally:
+            process.kill()
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="no SIGUSR1")
 def test_another_signal_does_not_end_the_watch(tmp_path):
     """A theorem's file may have handlers of its own."""

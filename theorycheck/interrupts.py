@@ -31,11 +31,7 @@ def interruptible() -> Iterator[None]:
         with receiver:
             for number in iter(lambda: receiver.recv(1), b""):
                 if number[0] in before:
-                    status, told = STATUS[signal.Signals(number[0])]
-                    for path in list(UNFINISHED):
-                        path.unlink(missing_ok=True)
-                    sys.stderr.write(f"{told}\n")
-                    leave(status)
+                    end(*STATUS[signal.Signals(number[0])])
 
     for number in before:
         signal.signal(number, lambda *_: None)
@@ -52,8 +48,23 @@ def interruptible() -> Iterator[None]:
         watcher.join()
 
 
+def end(status: int, told: str) -> None:
+    """Remove what is unfinished, say why, and leave."""
+    # Who reads our streams may read no more: then writing waits without end.
+    late = threading.Timer(1.0, os._exit, (status,))
+    late.daemon = True
+    late.start()
+    for path in list(UNFINISHED):
+        with contextlib.suppress(OSError):
+            path.unlink(missing_ok=True)
+    with contextlib.suppress(OSError):
+        sys.stderr.write(f"{told}\n")
+    leave(status)
+
+
 def leave(status: int) -> None:
     """Exit without waiting for blocks of draws or a compilation still under way on other threads."""
-    sys.stdout.flush()
-    sys.stderr.flush()
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError):  # its reader may be gone
+            stream.flush()
     os._exit(status)
