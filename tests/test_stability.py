@@ -10,7 +10,7 @@ from models import EXPONENTIAL, GAMMA, GUMBEL, INVERSE_GAUSSIAN
 from scipy import integrate, stats
 
 from theorycheck.formula import softplus
-from theorycheck.loops.retraining import examples, rates, stability
+from theorycheck.loops.retraining import examples, rates, stability, suprema
 from theorycheck.loops.retraining.consistency import checked
 from theorycheck.loops.retraining.families import gaussian, logistic, student
 from theorycheck.loops.retraining.family import Family, X
@@ -93,6 +93,12 @@ def test_what_is_left_of_terms_that_cancel_is_no_growth(radius):
     found = supremum(INVERSE_GAUSSIAN, "slope", np.array([3.0, 6.0]), radius)
     assert found == pytest.approx(expected, rel=1e-5)
     assert supremum(INVERSE_GAUSSIAN, "tilt", np.array([3.0, 6.0])) == math.inf
+
+
+def test_where_nothing_is_known_there_is_no_bound(monkeypatch):
+    monkeypatch.setattr(suprema, "_is_rounding", lambda family, name, x, theta: np.ones(x.size, bool))
+    assert supremum(gaussian(), "slope", np.array([0.0, 1.0])) == math.inf
+    assert supremum(logistic(1), "slope", LOCATION) == pytest.approx(math.sqrt(3) / 9)
 
 
 def test_a_supremum_is_found_in_any_direction():

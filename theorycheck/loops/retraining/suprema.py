@@ -58,9 +58,11 @@ def supremum(family: Family, name: str, theta: np.ndarray, radius: float = 0.0) 
     if _grows(sizes.max(axis=0), out):
         x = family.chart(frame, grid)[0]
         known = ~np.any([_is_rounding(family, name, x, centre) for centre in centres], axis=0)
+        if not known.any():
+            return math.inf
         grid, out = grid[known], out[known]
         sizes = over(grid)
-        if _grows(sizes.max(axis=0, initial=0.0), out):
+        if _grows(sizes.max(axis=0), out):
             return math.inf
     row, column = np.unravel_index(sizes.argmax(), sizes.shape)
 
@@ -87,8 +89,8 @@ def supremum(family: Family, name: str, theta: np.ndarray, radius: float = 0.0) 
 
 
 def _grows(sizes: np.ndarray, out: np.ndarray) -> bool:
-    """Whether sizes are larger far out than anywhere within half as far, or there are none."""
-    inner = (out >= out.min(initial=0.0) / 2) & (out <= out.max(initial=0.0) / 2)
+    """Whether sizes are larger far out than anywhere within half as far, or not known there."""
+    inner = (out >= out[0] / 2) & (out <= out[-1] / 2)
     return not inner.any() or bool(sizes.max() > 1.5 * sizes[inner].max())
 
 
