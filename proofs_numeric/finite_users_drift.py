@@ -197,7 +197,7 @@ def alike(count, weight, steps):
 
 @theorem.search(
     at=[
-        dict(count=1, weight=Fraction(1, 100), steps=2),
+        dict(count=1, weight=Fraction(1, 1000), steps=2),
         dict(count=4, weight=Fraction(1, 10), steps=1),
     ],
     full=[dict(count=4, weight=Fraction(1, 10), steps=2), dict(count=9, weight=Fraction(1, 2), steps=1)],
