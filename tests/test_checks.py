@@ -112,6 +112,15 @@ def test_bad_arguments(check, arguments, error, sentence):
     assert "\n" not in str(caught.value) or isinstance(arguments[1], np.ndarray)
 
 
+def test_integers_beyond_floats():
+    with pytest.raises(ValueError, match=r"synthetic_weight must be in \[0, inf\] and fit a float"):
+        checks.synthetic_weight(10**400)
+    with pytest.raises(
+        ValueError, match=r"reward must be a one-dimensional array of numbers that fit a float"
+    ):
+        checks.vector("reward", [0, 10**400])
+
+
 @pytest.mark.parametrize("value", [2, np.int64(2), np.uint8(2)])
 def test_integers(value):
     assert checks.integer("n", value, 2) == 2

@@ -49,7 +49,10 @@ def synthetic_weight(value: Any) -> float:
     """The weight λ of synthetic against real data: a number in [0, ∞]."""
     if isinstance(value, bool) or not isinstance(value, Real):
         raise TypeError(f"synthetic_weight must be a number in [0, inf], got {value!r}")
-    number = float(value)
+    try:
+        number = float(value)
+    except OverflowError:
+        raise ValueError("synthetic_weight must be in [0, inf] and fit a float, or be math.inf") from None
     if not number >= 0:
         raise ValueError(f"synthetic_weight must be in [0, inf], got {value}")
     return number
@@ -62,6 +65,8 @@ def _numbers(name: str, value: Any, kind: str) -> np.ndarray:
         if np.iscomplexobj(array):
             raise TypeError
         return array.astype(float)
+    except OverflowError:
+        raise ValueError(f"{name} must be {kind} of numbers that fit a float") from None
     except (TypeError, ValueError):
         raise TypeError(f"{name} must be {kind} of numbers, got {value!r}") from None
 
