@@ -66,12 +66,11 @@ def limit(
 def tells(cell: Cell) -> dict[str, Quantity]:
     names = ("choices", "synthetic_weight", "steps", "rounds", "separation", "gamma")
     found = limit(*(cell[name] for name in names))
-    known = found is not None
+    weight = None if found is None else float(mean_weight(found, cell["gamma"]))
+    share = None if found is None else float(found.weight[-1])
     return {
-        "mean_weight": Quantity(
-            bounds=(0.0, 1.0), limit=float(mean_weight(found, cell["gamma"])) if known else None
-        ),
-        "best_share": Quantity(bounds=(0.0, 1.0), limit=float(found.weight[-1]) if known else None),
+        "mean_weight": Quantity(bounds=(0.0, 1.0), limit=weight),
+        "best_share": Quantity(bounds=(0.0, 1.0), limit=share),
     }
 
 
