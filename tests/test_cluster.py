@@ -3,6 +3,7 @@
 import contextlib
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -220,6 +221,30 @@ def test_nobody_answers(monkeypatch):
     monkeypatch.setattr(cluster, "CONNECT", 0.5)
     with pytest.raises(OSError, match=r"no cluster answers at tcp://127\.0\.0\.1:1: "):
         verify("reward-ascent", cluster="tcp://127.0.0.1:1")
+
+
+@pytest.mark.parametrize("said", [b"", b"HTTP/1.0 400 Bad request\r\n\r\n"])
+def test_something_else_answers(monkeypatch, said):
+    """A stopped scheduler accepts a connection, and says nothing; a web server says what dask cannot read."""
+    monkeypatch.setattr(cluster, "CONNECT", 1.0)
+    monkeypatch.setattr(cluster, "GRACE", 1.0)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        taken = []
+
+        def serve():
+            with contextlib.suppress(OSError):
+                while True:
+                    taken.append(server.accept()[0])
+                    taken[-1].sendall(said)
+
+        threading.Thread(target=serve, daemon=True).start()
+        began = time.monotonic()
+        with pytest.raises(OSError, match=r"no cluster answers at tcp://127\.0\.0\.1:\d+: \w"):
+            cluster.Cluster(f"tcp://127.0.0.1:{server.getsockname()[1]}")
+        assert time.monotonic() - began < 20
+        server.shutdown(socket.SHUT_RDWR)
+        for connection in taken:
+            connection.close()
 
 
 def test_a_cluster_without_workers(monkeypatch, tmp_path):

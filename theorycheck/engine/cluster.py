@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import logging
 import re
+import threading
 import time
 import uuid
 import warnings
@@ -18,6 +19,7 @@ from theorycheck.engine.provenance import code
 
 ADDRESS = re.compile(r"(tcp|tls)://(\[[0-9A-Fa-f:.]+\]|[^\s:/\[\]]+):(\d{1,5})")
 CONNECT = 10.0  # seconds for the scheduler to answer, and for a worker to be there
+GRACE = 2.0  # seconds more, for dask to tell by itself that nobody does
 PATIENCE = 60.0  # seconds without any worker after which a run gives up
 GLANCE = 1.0  # seconds between two looks at whether the cluster is still there
 BATCH = 64  # blocks that travel together, at most
@@ -120,13 +122,28 @@ def _client(address: str) -> Any:
         raise ValueError("--cluster needs dask: pip install 'theorycheck[cluster]'") from None
     # What goes wrong is told in one sentence, by us; versions are compared by us as well.
     logging.getLogger("distributed").setLevel(logging.CRITICAL)
+    found: list[Any] = []
+
+    def connect() -> None:
+        try:
+            found.append(Client(address, timeout=CONNECT, set_as_default=False))
+        except Exception as error:
+            found.append(error)
+
+    # On a thread that can be left: dask waits without end for whoever accepts a connection and says nothing.
+    thread = threading.Thread(target=connect, daemon=True)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        try:
-            return Client(address, timeout=CONNECT, set_as_default=False)
-        except (OSError, TimeoutError, ValueError) as error:
-            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-            raise Unavailable(f"no cluster answers at {address}: {reason}") from error
+        thread.start()
+        thread.join(CONNECT + GRACE)
+    if not found:
+        raise Unavailable(f"no cluster answers at {address}: nothing is said for {CONNECT + GRACE:.0f} s")
+    if isinstance(error := found[0], Exception):
+        known = isinstance(error, (OSError, TimeoutError, ValueError))
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        reason = reason if known else "what is there does not speak as a dask scheduler does"
+        raise Unavailable(f"no cluster answers at {address}: {reason}") from error
+    return found[0]
 
 
 def _pickled(function: Callable[[int], Summary]) -> bytes:
