@@ -184,3 +184,19 @@ def test_what_lies_past_a_distribution_function_that_has_ended(b, side):
 
 def test_a_tail_without_a_mean_holds_infinitely_much():
     assert transport._beyond(stats.pareto(0.99)) == math.inf
+
+
+@pytest.mark.parametrize("side", [1, -1])
+def test_area_of_a_power_law_about_its_middle(side):
+    # The tail (d/6)^{−3} at a distance d, from the distance 6 on: 6/(3 − 1).
+    near, far, middle = (5 + side * d for d in (2, 6, 0))
+    assert transport._area_of_tail(near, far, middle, 3 * math.log(3)) == pytest.approx(3, rel=1e-14)
+    assert transport._area_of_tail(near, far, middle, float(np.log(6.0) - np.log(2.0))) == math.inf
+    assert transport._area_of_tail(far, far, middle, 1.0) == 0  # a bounded side
+
+
+def test_what_lies_past_the_last_point_is_told_by_the_last_point():
+    x = np.append(np.geomspace(1, 1e8, 4001), 1e12)
+    assert transport._past(x, 1 - x**-1.125) == pytest.approx(1e12**-0.125 / 0.125, rel=0.02)
+    tail = np.array([0, 1e-13, 0.5, 1])  # that comes to its end
+    assert transport._past(np.arange(4.0), tail) == 0
