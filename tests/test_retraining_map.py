@@ -322,6 +322,14 @@ def test_units_are_standard_errors_of_one_observation(scale):
     assert loop.units == pytest.approx([float(scale)], rel=1e-9)
 
 
+@pytest.mark.parametrize("scale", [1e-6, 1, 1e6])
+def test_quadratures_are_as_fine_in_any_unit(scale):
+    loop = Retraining(logistic(scale), stats.t(3, scale=scale))
+    found = loop.step(loop.best + 0.3 * scale, 0.5)
+    assert found.error < 1e-10 * scale
+    assert found.theta / scale == pytest.approx([0.091526378], rel=1e-6)
+
+
 def test_every_level_is_tried_before_a_quadrature_is_given_up(monkeypatch):
     loop, levels = Retraining(logistic(1), stats.norm(0, 2)), []
     before = Retraining.objective

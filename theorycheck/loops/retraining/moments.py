@@ -69,7 +69,7 @@ def _start(powers, n, start):
 
 
 @functools.lru_cache(maxsize=256)
-def moments(n, synthetic, steps, protocol, ddof, degree, start=1):
+def moments(n, synthetic, steps, protocol, ddof, degree, start):
     """E X^i V^j μ_t^a σ_t^b by its powers (i, j, a, b), those of `generation`.
 
     `start` is σ_0²; μ_0 = 0.
