@@ -315,7 +315,8 @@ def test_latex_is_a_table(runs):
 
 @pytest.mark.parametrize(
     "options",
-    [dict(seed=-1), dict(seed=1.5), dict(seed=True), dict(alpha=1), dict(alpha="0.1"), dict(workers=0),
+    [dict(seed=-1), dict(seed=1.5), dict(seed=True), dict(alpha=1), dict(alpha="0.1"), dict(alpha=10**400),
+     dict(workers=0),
      dict(workers=1.5), dict(profile="slow"), dict(speed=3)],
     ids=str,
 )  # fmt: skip

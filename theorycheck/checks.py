@@ -32,14 +32,19 @@ def generator(value: Any) -> None:
         raise TypeError(f"rng must be a numpy.random.Generator, got {value!r}")
 
 
+def real(name: str, value: Any, kind: str) -> float:
+    """`value` as a float; TypeError unless it is a real number, ValueError where it fits no float."""
+    if isinstance(value, bool) or not isinstance(value, Real):
+        raise TypeError(f"{name} must be {kind}, got {value!r}")
+    try:
+        return float(value)
+    except OverflowError:
+        raise ValueError(f"{name} must be {kind} and fit a float") from None
+
+
 def choices(value: Any) -> float:
     """The number K of proposals as a float: an integer of at least 1, or `math.inf`."""
-    if isinstance(value, bool) or not isinstance(value, Real):
-        raise TypeError(f"choices must be an integer of at least 1 or inf, got {value!r}")
-    try:
-        number = float(value)
-    except OverflowError:
-        raise ValueError("choices must be an integer of at least 1 that fits a float, or inf") from None
+    number = real("choices", value, "an integer of at least 1 or inf")
     if not number >= 1 or not (number == math.inf or number.is_integer()):
         raise ValueError(f"choices must be an integer of at least 1 or inf, got {value}")
     return number
@@ -47,19 +52,14 @@ def choices(value: Any) -> float:
 
 def synthetic_weight(value: Any) -> float:
     """The weight λ of synthetic against real data: a number in [0, ∞]."""
-    if isinstance(value, bool) or not isinstance(value, Real):
-        raise TypeError(f"synthetic_weight must be a number in [0, inf], got {value!r}")
-    try:
-        number = float(value)
-    except OverflowError:
-        raise ValueError("synthetic_weight must be in [0, inf] and fit a float, or be math.inf") from None
+    number = real("synthetic_weight", value, "a number in [0, inf]")
     if not number >= 0:
         raise ValueError(f"synthetic_weight must be in [0, inf], got {value}")
     return number
 
 
 def _numbers(name: str, value: Any, kind: str) -> np.ndarray:
-    """`value` as a float array; TypeError where it is not made of real numbers."""
+    """`value` as a float array; TypeError unless of real numbers, ValueError where one fits no float."""
     try:
         array = np.asarray(value)
         if np.iscomplexobj(array):

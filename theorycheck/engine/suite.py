@@ -10,9 +10,10 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from numbers import Integral, Real
+from numbers import Integral
 from typing import Any
 
+from theorycheck import checks
 from theorycheck.engine import budget, catalogue, decide
 from theorycheck.engine.executor import Unavailable, chosen
 from theorycheck.engine.files import digests
@@ -119,7 +120,8 @@ def running(
     """
     if not isinstance(seed, Integral) or isinstance(seed, bool) or int(seed) < 0:
         raise ValueError(f"seed must be an integer of at least 0, got {seed!r}")
-    if not isinstance(alpha, Real) or not 0 < float(alpha) < 1:
+    alpha = checks.real("alpha", alpha, "a number in (0, 1)")
+    if not 0 < alpha < 1:
         raise ValueError(f"alpha must lie in (0, 1), got {alpha!r}")
     if profile not in budget.LOOKS:
         raise ValueError(f"profile must be one of {', '.join(budget.LOOKS)}, got {profile!r}")
@@ -129,12 +131,12 @@ def running(
         decisions = budget.count([*catalogue.catalogue(), *files], profile)
         if out is not None:
             modules = {claim.function.__module__ for theorem in files for claim in theorem.claims}
-            settings = {"seed": int(seed), "alpha": float(alpha), "profile": profile}
+            settings = {"seed": int(seed), "alpha": alpha, "profile": profile}
             store = Store(out, {"command": "verify", **code(), **settings, "files": digests(modules)})
             opened.callback(store.close)
         yield Context(
             int(seed),
-            budget.Budget(float(alpha), decisions, budget.LOOKS[profile]),
+            budget.Budget(alpha, decisions, budget.LOOKS[profile]),
             profile,
             executor if store is None else Stored(executor, store),
             store,

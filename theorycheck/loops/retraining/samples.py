@@ -6,7 +6,6 @@ Each generation refits a family by maximum likelihood to n real points and ⌊λ
 from __future__ import annotations
 
 import math
-from numbers import Real
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -162,9 +161,7 @@ def one_of(name: str, value: Any, allowed: tuple[str, ...]) -> str:
 
 def _number(name: str, value: Any, low: float, high: float) -> float:
     """`value` as a finite float in [low, high]."""
-    if isinstance(value, bool) or not isinstance(value, Real):
-        raise TypeError(f"{name} must be a number, got {value!r}")
-    number = float(value)
+    number = checks.real(name, value, "a number")
     if not (math.isfinite(number) and low <= number <= high):
         raise ValueError(f"{name} must be finite and in [{low:g}, {high:g}], got {number:g}")
     return number

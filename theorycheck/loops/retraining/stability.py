@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from numbers import Real
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from theorycheck import checks
 from theorycheck.loops.retraining import rates, transport
 from theorycheck.loops.retraining.family import Family
 from theorycheck.loops.retraining.maps import Retraining, weights
@@ -58,8 +58,7 @@ def constants(loop: Retraining, radius: float = 0.0) -> Constants:
     Raises ValueError where E_data ∇² log p_θ* is not negative definite (it names the eigenvalue) or ε is
     infinite (a law without a first moment).
     """
-    if isinstance(radius, bool) or not isinstance(radius, Real):
-        raise TypeError(f"radius must be a number in [0, inf), got {radius!r}")
+    radius = checks.real("radius", radius, "a number in [0, inf)")
     if not 0 <= radius < math.inf:
         raise ValueError(f"radius must be in [0, inf), got {radius}")
     if not math.isfinite(transport.first_moment(loop.data)):
