@@ -83,16 +83,15 @@ def test_a_formula_that_breaks_down_is_no_unbounded_slope(slope):
         supremum(_growing(slope), "slope", LOCATION)
 
 
-@pytest.mark.parametrize("radius", [0.0, 0.25])
-def test_what_is_left_of_terms_that_cancel_is_no_growth(radius):
+@pytest.mark.parametrize(("radius", "unit"), [(0.0, 1.0), (0.0, 1e4), (0.25, 1.0)])
+def test_what_is_left_of_terms_that_cancel_is_no_growth(radius, unit):
     # ∂_x∇² log p = [[−3b/a⁴, 1/a³], [1/a³, 0]]: with the least a, and then the largest b, it is largest.
-    a, b = 3.0, 6.0
     angle = np.linspace(0, np.pi, 100_001)
-    a, b = a - radius * np.sin(angle), b + radius * np.cos(angle)
-    expected = (3 * b / a**4 + np.hypot(3 * b / a**4, 2 / a**3)).max() / 2
-    found = supremum(INVERSE_GAUSSIAN, "slope", np.array([3.0, 6.0]), radius)
-    assert found == pytest.approx(expected, rel=1e-5)
-    assert supremum(INVERSE_GAUSSIAN, "tilt", np.array([3.0, 6.0])) == math.inf
+    a, b = 3 - radius * np.sin(angle), 6 + radius * np.cos(angle)
+    expected = (3 * b / a**4 + np.hypot(3 * b / a**4, 2 / a**3)).max() / 2 / unit**3
+    theta = unit * np.array([3.0, 6.0])
+    assert supremum(INVERSE_GAUSSIAN, "slope", theta, radius) == pytest.approx(expected, rel=1e-5)
+    assert supremum(INVERSE_GAUSSIAN, "tilt", theta) == math.inf
 
 
 def test_where_nothing_is_known_there_is_no_bound(monkeypatch):
