@@ -322,12 +322,16 @@ def test_units_are_standard_errors_of_one_observation(scale):
     assert loop.units == pytest.approx([float(scale)], rel=1e-9)
 
 
-@pytest.mark.parametrize("scale", [1e-6, 1, 1e6])
-def test_quadratures_are_as_fine_in_any_unit(scale):
+@pytest.mark.parametrize("scale", [1e-12, 1e-6, 1, 1e9])
+def test_the_unit_of_the_data_does_not_matter(scale):
     loop = Retraining(logistic(scale), stats.t(3, scale=scale))
-    found = loop.step(loop.best + 0.3 * scale, 0.5)
-    assert found.error < 1e-10 * scale
-    assert found.theta / scale == pytest.approx([0.091526378], rel=1e-6)
+    found = loop.step([0.3 * scale], 0.5)
+    # Both by mpmath: the zero of E_data tanh((x − m)/2) + ½·E_{p_0.3} tanh((x − m)/2), and ½B/(A + ½B).
+    assert found.error < 1e-13 * scale
+    assert found.theta / scale == pytest.approx([0.091526382087], rel=1e-10)
+    measured = loop.measured_rates(0.5)
+    assert measured.error < 1e-9
+    assert measured.rate == pytest.approx([0.305312106999], rel=1e-8)
 
 
 def test_every_level_is_tried_before_a_quadrature_is_given_up(monkeypatch):

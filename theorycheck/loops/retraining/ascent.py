@@ -43,7 +43,7 @@ def ascend(family: Family, points: Points, start: np.ndarray, reach: float) -> n
         length: np.ndarray = np.linalg.norm(move, axis=-1)
         move *= np.minimum(1.0, reach / np.maximum(length, 1e-300))[..., None]
         # At a saddle or a minimum the gradient says nothing: leave it along the axis of largest growth.
-        still = 4e-16 * (1 + np.linalg.norm(theta, axis=-1))
+        still = 4e-16 * (reach + np.linalg.norm(theta, axis=-1))
         growing = -curvature[..., 0] > 1e-9 * np.abs(curvature).max(axis=-1)
         trapped = (length <= still) & growing
         move = np.where(trapped[..., None], 1e-3 * reach * axes[..., 0], move)
@@ -56,7 +56,7 @@ def ascend(family: Family, points: Points, start: np.ndarray, reach: float) -> n
         if not (safe and (trial[..., family.positive] > 0).all()):
             trial, rate = _safeguarded(family, points, theta, move, moving)
         theta = np.where(moving[..., None], trial, theta)
-        if (length * rate <= 1e-9 * (1 + np.linalg.norm(theta, axis=-1))).all() and (curvature > 0).all():
+        if (length * rate <= 1e-9 * (reach + np.linalg.norm(theta, axis=-1))).all() and (curvature > 0).all():
             # Quadratic convergence: the step just taken was the last that matters.
             break
     else:
