@@ -431,6 +431,13 @@ def test_a_false_law_that_hides_between_the_quantiles_is_not_supported():
     assert status_of("sampled", built, margin=0.03) in (REFUTED, UNDECIDED, None)
 
 
+@pytest.mark.parametrize("method", ["computed", "sampled", "observed"])
+@pytest.mark.parametrize("returned", [None, [], True])
+def test_what_is_no_comparison_is_refused(method, returned):
+    with pytest.raises(ClaimError, match=f"a claim that is {method} returns one comparison, got"):
+        decide(method, lambda: returned, margin=0.1)
+
+
 @pytest.mark.parametrize(
     ("statistic", "options", "says"),
     [

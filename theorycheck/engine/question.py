@@ -71,6 +71,13 @@ class Question:
         """The comparison that the claim's function returns."""
         return self.claim.function(**{**self.bound(), **drawn})
 
+    def single(self) -> Comparison:
+        """The same for ways of deciding that take one comparison and no more."""
+        built = self.build()
+        if not isinstance(built, Comparison):
+            raise TypeError(f"a claim that is {self.claim.method} returns one comparison, got {built!r}")
+        return built
+
     def free(self) -> dict[str, Domain]:
         """The arguments that nothing fixes, with the domains that the assumptions give them."""
         fixed = self.bound()

@@ -20,7 +20,7 @@ def decide(question: Question) -> Finding:
     margin = question.claim.margin
     if margin is None:
         raise ValueError(f"{question.claim.id}: a computed claim needs a margin")
-    comparison = question.build()
+    comparison = question.single()
     lo, hi = _gaps(comparison)
     if not any(isinstance(side, Enclosed) for side in (comparison.left, comparison.right)):
         raise TypeError("a computed claim needs an error bound: wrap a side in Enclosed(value, error)")
@@ -55,7 +55,7 @@ def decide(question: Question) -> Finding:
 
 def _effect(question: Question) -> float:
     """How far a rival's interval stays from what it claims, at its worst entry."""
-    comparison = question.build()
+    comparison = question.single()
     lo, hi = _gaps(comparison)
     return float(max(lo.max(), -hi.min()) if comparison.relation == "=" else lo.max())
 

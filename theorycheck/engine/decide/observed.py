@@ -38,7 +38,7 @@ def decide(question: Question) -> Finding:
 
 def _seeds(question: Question) -> tuple[np.ndarray, int]:
     """left − right by seed, and in how many seeds left < right by more than the margin."""
-    comparison = question.build()
+    comparison = question.single()
     if comparison.relation == "=":
         raise ValueError("an observed claim compares by at_most or at_least: seeds show a direction")
     left, right = (np.asarray(side, float) for side in (comparison.left, comparison.right))

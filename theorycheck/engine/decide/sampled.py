@@ -40,7 +40,7 @@ def decide(question: Question) -> Finding:
 
 def plan(question: Question) -> Callable[[], Finding]:
     """What sympy and ball arithmetic have to say, at once; the looks, later and on any thread."""
-    comparison = question.build()
+    comparison = question.single()
     statistic, sign, other = _sides(comparison)
     margin = question.claim.margin
     if margin is None:
@@ -134,7 +134,7 @@ def _effect(question: Question) -> tuple[float, str | None]:
         arguments = {k: v for k, v in question.bound().items() if k in accepted}
         effect = ball(question.rival.certificate(**arguments))
         return interval(effect)[0], f"false by {_shown(effect)} (ball arithmetic)"
-    claim, rival = question.original().build(), question.build()
+    claim, rival = question.original().single(), question.single()
     if claim.relation != "=" or isinstance(claim.left, Law) or claim.left != rival.left:
         return -math.inf, None
     scale = ball(rival.right if rival.scale is None else rival.scale)
