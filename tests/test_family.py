@@ -294,3 +294,10 @@ def test_a_user_may_name_another_variable():
     assert family.evaluate("log_density", np.array([3.0]), np.array([2.0]))[0, 0] == pytest.approx(
         float(expected)
     )
+
+
+def test_the_variable_is_a_real_number():
+    # |x − m|⁴ is smooth, which sympy sees of real numbers only.
+    family = wrong(density=-(abs(X) ** 4) - sp.log(2 * sp.gamma(sp.Rational(5, 4))))
+    found = [family.evaluate(name, np.array([1.5]), np.array([2.0]))[0, 0] for name in ("score", "hessian")]
+    assert found == pytest.approx([-0.5, -3])
