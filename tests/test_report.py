@@ -46,6 +46,14 @@ def test_a_run_comes_back_from_its_json():
     assert repr(again) == repr(run)
 
 
+def test_a_rival_needs_no_certificate():
+    told = run_with(theorem()).to_dict()
+    (rival, *_) = told["theorems"][0]["claims"][0]["instances"][0]["rivals"]
+    rival.pop("certificate", None)
+    assert set(rival) == {"id", "status", "interval"}
+    assert run_of(told).to_dict() == told
+
+
 def test_an_unknown_end_of_an_interval_comes_back():
     run = run_with(theorem())
     told = run.to_dict()

@@ -107,17 +107,15 @@ class InstanceResult:
             "samples": f.samples,
             "seconds": round(self.seconds, 4),
             "reason": f.reason,
-            "rivals": [
-                {
-                    "id": v.id,
-                    "status": v.finding.status.value,
-                    "interval": _finite(v.finding.interval),
-                    "certificate": v.finding.certificate,
-                }
-                for v in self.rivals
-            ],
+            "rivals": [_rival(v) for v in self.rivals],
             "without": [{"assumption": v.id, "status": v.finding.status.value} for v in self.without],
         }
+
+
+def _rival(variant: VariantResult) -> dict[str, Any]:
+    f = variant.finding
+    told = {"id": variant.id, "status": f.status.value, "interval": _finite(f.interval)}
+    return told if f.certificate is None else told | {"certificate": f.certificate}
 
 
 def explain(finding: Finding) -> str:
