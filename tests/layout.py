@@ -110,7 +110,8 @@ def untold(canvas, table):
             across = line.get_transform() is not axes.transData
             drawn = np.concatenate(points[:1] if across else points)
             drawn = drawn[np.isfinite(drawn)]
-            nearest = known[np.argmin(np.abs(known - drawn[:, None]), axis=1)] if drawn.size else drawn
-            lost = drawn[~np.isclose(nearest, drawn, rtol=1e-9, atol=1e-15)]
+            after = np.searchsorted(known, drawn)
+            near = [known[np.clip(after - back, 0, known.size - 1)] for back in (0, 1)]
+            lost = drawn[~np.any(np.isclose(near, drawn, rtol=1e-9, atol=1e-15), axis=0)]
             if lost.size and line.get_marker() != CARETDOWN:
                 yield f"{axes.get_title(loc='left')!r}: {line.get_label()!r} is at {lost[:3]}"
