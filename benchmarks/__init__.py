@@ -5,13 +5,16 @@ workload and a baseline. Modules whose names begin with an underscore are helper
 """
 
 import contextlib
+import math
 import statistics
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Any, NotRequired, TypedDict
 
 TURNS = 15
+LONG, SHORT = 0.02, 1e-4  # seconds that a function has in a turn, at least; of a call that are told
 
 
 class Row(TypedDict):
@@ -49,17 +52,26 @@ def turns(
     """Seconds of each function in each turn.
 
     By default seconds of the processor, not counting those in which it works for others. Each function is
-    called once unseen, and who begins a turn alternates, so that what slows the machine slows all of them.
+    called twice unseen, and who begins a turn alternates, so that what slows the machine slows all of them.
+    A function that is quick is called several times in its turn, or the memory caches that the one before
+    has filled would decide.
     """
+    calls = []
     for function in functions:
         function()
+        calls.append(max(1, math.ceil(LONG / max(seconds(function, clock), SHORT))))
     taken: list[list[float]] = [[] for _ in functions]
     for turn in range(count):
         told(turn, count)
         for k in range(len(functions)):
             i = (k + turn) % len(functions)
-            taken[i].append(seconds(functions[i], clock))
+            taken[i].append(seconds(partial(repeat, functions[i], calls[i]), clock) / calls[i])
     return taken
+
+
+def repeat(function: Callable[[], object], times: int) -> None:
+    for _ in range(times):
+        function()
 
 
 def quartiles(values: list[float]) -> tuple[float, float, float]:

@@ -68,12 +68,24 @@ def test_a_row_for_each_baseline_from_the_same_turns(monkeypatch):
         bytes_per_path=8,
     )
     first, second = rows
-    assert calls[:3] == ["ours", "twice", "same"]  # unseen
-    assert [calls[i] for i in (3, 6, 9, 12)] == ["ours", "twice", "same", "ours"]  # who begins alternates
+    assert calls[:6] == ["ours", "ours", "twice", "twice", "same", "same"]  # unseen
+    assert [calls[i] for i in (6, 9, 12, 15)] == ["ours", "twice", "same", "ours"]  # who begins alternates
     assert (first["ours_seconds"], first["baseline_seconds"], first["ratio"]) == (1, 2, 2)
     assert (second["baseline"], second["ratio"], second["spread"]) == ("same", 1, (1, 1))
     assert (first["unit"], first["ours_ns"], first["baseline_ns"]) == ("step", 1e6, 2e6)
     assert first["bytes_per_path"] == 8
+
+
+def test_what_is_quick_is_called_more_often():
+    now = [0.0]
+
+    def takes(duration):
+        return lambda: now.__setitem__(0, now[0] + duration)
+
+    quick, slow = benchmarks.turns([takes(0.001), takes(0.5)], 2, lambda: now[0])
+    assert quick == pytest.approx([0.001] * 2)
+    assert slow == pytest.approx([0.5] * 2)
+    assert now[0] == pytest.approx(2 * 0.501 + 2 * (20 * 0.001 + 0.5))
 
 
 def test_every_module_has_rows():
