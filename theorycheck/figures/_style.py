@@ -101,10 +101,9 @@ def line(axes: Axes, curve: Curve, role: Any, colour: str = BLACK, **options: An
 def ends(axes: Axes, curves: dict[str, Curve], canvas: Canvas, lift: float = 0) -> None:
     """A label at the right end of each line, so that lines are told apart without colour.
 
-    Call it when the axes have their limits: labels are moved apart, and up by `lift` points, with thin lines
-    from the ends to them.
+    Call it when the axes have their limits and the canvas is laid out (`canvas.draw_without_rendering()`):
+    labels are moved apart, and up by `lift` points, with thin lines from the ends to them.
     """
-    canvas.draw_without_rendering()  # lays the panels out
     points = canvas.dpi / 72
     last = {text: axes.transData.transform((c.x[-1], c.y[-1])) / points for text, c in curves.items()}
     order = sorted(last, key=lambda text: last[text][1])

@@ -151,6 +151,7 @@ def draw(table: Table, canvas: Canvas) -> None:
     for key, panel in PANELS.items():
         style.label(axes[key], key, panel)
     draw_rewards(table, axes["a"], axes["b"], axes["c"])
+    canvas.draw_without_rendering()
     for key, kind, lift in (("a", "", 0), ("b", "", 0), ("c", "no atom, ", 0), ("c", "atoms, ", -12)):
         ends = {short(choices): table.curve(key, f"{kind}K = {shown(choices)}") for choices in CHOICES}
         style.ends(axes[key], ends, canvas, lift)
