@@ -4,10 +4,12 @@ import os
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 from theorycheck.engine import warmup
 from theorycheck.kernels.jit import name
+from theorycheck.loops.retraining import multivariate
 
 VERIFY = "from theorycheck.cli import main; main()"
 CLAIM = "infinite-choices-limit::first_order_in_the_choices"  # computed, with one kernel and its helpers
@@ -97,3 +99,13 @@ def test_a_listener_hears_only_while_it_listens():
     with warmup.compiling(lambda *kernel: None):
         assert len(listeners) == 1
     assert listeners == []
+
+
+def test_no_dimension_compiles_a_kernel_of_its_own():
+    # Another order of a matrix in memory is another type.
+    for matrix in (np.eye(1), np.array([[2.0, 0.5], [0.5, 1.0]])):
+        law = multivariate.Gaussian(np.zeros(len(matrix)), matrix)
+        location, factor = multivariate._checked("data", law)
+        assert location.flags.c_contiguous
+        assert factor.flags.c_contiguous
+        assert factor @ factor.T == pytest.approx(matrix)

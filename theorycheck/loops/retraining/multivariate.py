@@ -69,5 +69,5 @@ def _checked(name: str, law: Gaussian) -> tuple[np.ndarray, np.ndarray]:
         raise ValueError(
             f"{name}.covariance must have the mean's dimension, {location.size}, got {len(square)}"
         )
-    triangle = np.linalg.qr(root(square)).R.T
+    triangle = np.ascontiguousarray(np.linalg.qr(root(square)).R.T)  # or kernels compile once more
     return location, triangle * np.copysign(1.0, np.diag(triangle))
