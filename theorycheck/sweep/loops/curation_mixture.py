@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 
 import numpy as np
@@ -10,7 +11,6 @@ from scipy.special import log_ndtr
 from theorycheck.loops import particles
 from theorycheck.loops.particles import Mixture, Points
 from theorycheck.loops.rewards import Distance
-from theorycheck.sweep.loops.cache import cached
 from theorycheck.sweep.loops.entry import Cell, Loop, Quantity
 from theorycheck.sweep.loops.keys import STEPS, Key, at_least, inside, weight
 
@@ -41,35 +41,37 @@ def mean_weight(model: Mixture, gamma: float) -> np.ndarray:
     return np.sum(model.weight * np.exp((gamma * s) ** 2 / 2 + np.logaddexp(left, right)), axis=-1)
 
 
-@cached
+@functools.lru_cache(maxsize=256)
 def limit(
     choices: int, synthetic_weight: float, steps: int, rounds: int, separation: float, gamma: float
 ) -> Mixture | None:
     """The model with infinitely many users; None once it is too narrow for the cells."""
+    fine = cells(separation, FINE)
     try:
-        found = particles.population(
+        history = particles.population(
             start(separation),
             Distance([0.0], weight=gamma),
             choices,
             steps,
-            cells(separation, FINE),
+            fine,
             real=real(separation),
             synthetic_weight=synthetic_weight,
             rounds=rounds,
         )
-        particles.masses(Mixture(*(part[-1] for part in found)), cells(separation, FINE))
+        last = Mixture(*(part[-1] for part in history))
+        particles.masses(last, fine)  # refuses what they do not resolve
     except ValueError:
         return None
-    return Mixture(*(part[-1] for part in found))
+    return last
 
 
 def tells(cell: Cell) -> dict[str, Quantity]:
     names = ("choices", "synthetic_weight", "steps", "rounds", "separation", "gamma")
     found = limit(*(cell[name] for name in names))
-    weight = None if found is None else float(mean_weight(found, cell["gamma"]))
+    average = None if found is None else float(mean_weight(found, cell["gamma"]))
     share = None if found is None else float(found.weight[-1])
     return {
-        "mean_weight": Quantity(bounds=(0.0, 1.0), limit=weight),
+        "mean_weight": Quantity(bounds=(0.0, 1.0), limit=average),
         "best_share": Quantity(bounds=(0.0, 1.0), limit=share),
     }
 
